@@ -1,0 +1,92 @@
+#include "base/socket_address.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "base/assert.hpp"
+
+namespace perdure {
+
+std::optional<SocketAddress> SocketAddress::parse(std::string_view text, std::uint16_t port) {
+  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+  char zero_terminated[INET6_ADDRSTRLEN + 1];
+  if (text.empty() || text.size() >= sizeof zero_terminated) return std::nullopt;
+  std::memcpy(zero_terminated, text.data(), text.size());
+  zero_terminated[text.size()] = '\0';
+  SocketAddress address;
+  address.port = port;
+  if (inet_pton(AF_INET, zero_terminated, address.ip.data()) == 1) {
+    address.family = Family::IPv4;
+    return address;
+  }
+  if (inet_pton(AF_INET6, zero_terminated, address.ip.data()) == 1) {
+    address.family = Family::IPv6;
+    return address;
+  }
+  return std::nullopt;
+}
+
+SocketAddress SocketAddress::from_native(const sockaddr_storage& native) {
+  SocketAddress address;
+  if (native.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(native);
+    std::memcpy(address.ip.data(), &in.sin_addr, 4);
+    address.port = ntohs(in.sin_port);
+    address.family = Family::IPv4;
+  } else if (native.ss_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(native);
+    std::memcpy(address.ip.data(), &in.sin6_addr, 16);
+    address.port = ntohs(in.sin6_port);
+    address.family = Family::IPv6;
+  }
+  return address;
+}
+
+std::size_t SocketAddress::to_native(sockaddr_storage& native) const {
+  PERDURE_ASSERT(family != Family::None);
+  if (family == Family::IPv4) {
+    auto& in = reinterpret_cast<sockaddr_in&>(native);
+    in = {};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port);
+    std::memcpy(&in.sin_addr, ip.data(), 4);
+    return sizeof in;
+  }
+  auto& in = reinterpret_cast<sockaddr_in6&>(native);
+  in = {};
+  in.sin6_family = AF_INET6;
+  in.sin6_port = htons(port);
+  std::memcpy(&in.sin6_addr, ip.data(), 16);
+  return sizeof in;
+}
+
+std::string SocketAddress::ip_text() const {
+  char buffer[INET6_ADDRSTRLEN] = "";
+  if (family != Family::None) inet_ntop(family == Family::IPv4 ? AF_INET : AF_INET6, ip.data(), buffer, sizeof buffer);
+  return buffer;
+}
+
+std::string SocketAddress::host_text() const { return family == Family::IPv6 ? "[" + ip_text() + "]" : ip_text(); }
+std::string SocketAddress::text() const { return host_text() + ":" + std::to_string(port); }
+
+namespace {
+struct Names {
+  std::string_view lower, upper;
+};
+constexpr Names names[] = {{"udp", "UDP"}, {"tcp", "TCP"}, {"tls", "TLS"}, {"ws", "WS"}, {"wss", "WSS"}};
+}  // namespace
+
+std::string_view name(Transport transport) { return names[static_cast<std::size_t>(transport)].lower; }
+std::string_view via_name(Transport transport) { return names[static_cast<std::size_t>(transport)].upper; }
+
+std::optional<Transport> transport_from(std::string_view text) {
+  for (std::size_t i = 0; i < std::size(names); ++i)
+    if (text.size() == names[i].lower.size() && strncasecmp(text.data(), names[i].lower.data(), text.size()) == 0) return static_cast<Transport>(i);
+  return std::nullopt;
+}
+
+}  // namespace perdure

@@ -1,0 +1,32 @@
+#include "base/socket_address.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+namespace perdure {
+namespace {
+
+TEST(SocketAddress, ParsesNumericAddressesAndNothingElse) {
+  EXPECT_EQ(SocketAddress::parse("192.0.2.1", 5060)->text(), "192.0.2.1:5060");
+  EXPECT_EQ(SocketAddress::parse("[2001:db8::1]", 5061)->text(), "[2001:db8::1]:5061");
+  EXPECT_EQ(SocketAddress::parse("2001:db8::1", 0)->ip_text(), "2001:db8::1");
+  for (const char* bad : {"", "example.org", "192.0.2", "192.0.2.256", "[", "[]", "2001:db8:::1"}) EXPECT_FALSE(SocketAddress::parse(bad, 1)) << bad;
+}
+
+TEST(SocketAddress, SurvivesTheNativeForm) {
+  for (const char* ip : {"127.0.0.1", "::1"}) {
+    const auto address = *SocketAddress::parse(ip, 5080);
+    sockaddr_storage native{};
+    EXPECT_GT(address.to_native(native), 0U);
+    EXPECT_EQ(SocketAddress::from_native(native), address);
+  }
+}
+
+TEST(Transport, NamesAreCaseInsensitive) {
+  EXPECT_EQ(transport_from("TcP"), Transport::Tcp);
+  EXPECT_EQ(via_name(Transport::Wss), "WSS");
+  EXPECT_FALSE(transport_from("sctp"));
+}
+
+}  // namespace
+}  // namespace perdure
