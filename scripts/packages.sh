@@ -1,0 +1,33 @@
+# The Debian packages of each purpose, and one function that installs what is missing. Sourced by ./run, ./test and ./dev.
+
+packages_build=(
+  build-essential ca-certificates ccache cmake git ninja-build pkg-config python3
+  libboost1.81-dev libcli11-dev libfmt-dev libluajit-5.1-dev libspdlog-dev libsystemd-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
+)
+packages_test=(libgtest-dev libgmock-dev sip-tester)
+packages_demo=(sip-tester)
+packages_lint=(clang-format clang-tidy)
+packages_fuzz=(clang-19 libclang-rt-19-dev)
+packages_valgrind=(valgrind)
+packages_fresh=(debootstrap)
+
+# install_packages PURPOSE...: quick when nothing is missing; otherwise needs root or sudo.
+install_packages() {
+  local purpose missing=()
+  for purpose in "$@"; do
+    local -n wanted="packages_$purpose"
+    local package
+    for package in "${wanted[@]}"; do
+      [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+    done
+  done
+  ((${#missing[@]})) || return 0
+  local as_root=()
+  if [[ $(id -u) != 0 ]]; then
+    command -v sudo >/dev/null || { echo "missing packages: ${missing[*]}; install them as root, or install sudo" >&2; return 1; }
+    as_root=(sudo)
+  fi
+  echo "installing: ${missing[*]}" >&2
+  "${as_root[@]}" apt-get update -q >&2
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+}
