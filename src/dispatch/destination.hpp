@@ -38,7 +38,7 @@ struct Destination {
   std::string attrs;              // as written; Kamailio's $xavp(_dsdst_=>attrs)
   // Taken from attrs:
   std::uint32_t weight = 0, relative_weight = 0, maxload = 0;
-  std::string duid, socket, ping_from, outbound_proxy;
+  std::string duid, socket, ping_from;
 
   SocketAddress address;  // where `uri` points
   Transport transport = Transport::Udp;

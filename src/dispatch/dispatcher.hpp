@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -125,6 +126,7 @@ class Dispatcher {
 
   const DispatcherOptions options_;
   StateFile state_;
+  std::mutex replace_mutex_;
   std::atomic<std::shared_ptr<const List>> list_;
 };
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace perdure::dispatch {
 struct Set {
   std::int32_t id = 0;
   std::vector<Destination> destinations;
-  // Algorithm 9: positions in `destinations`, each as often as its share of 100; empty if no weights are given.
+  // Algorithm 9: positions in `destinations`, each as often as its weight says; empty if no weights are given.
   std::vector<std::uint16_t> by_weight;
   // Where round robin and weight stand. Positions only, so the set counts as immutable; lost in a restart.
   mutable std::atomic<std::uint32_t> next_round_robin{0}, next_weight{0};

@@ -1,5 +1,6 @@
 #pragma once
 // Probes destinations by OPTIONS and moves their states. Sans I/O: one worker owns it, ticks it and hands it the answers.
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -11,11 +12,15 @@ namespace perdure::dispatch {
 
 class Prober final : public proxy::Proxy::LocalListener {
  public:
-  explicit Prober(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  // Which messages come to the worker that owns the prober: answers are shared out by Call-ID, so a probe gets one that leads back here.
+  struct Share {
+    std::uint32_t partition_count = 1, worker = 0, worker_count = 1;
+  };
+  Prober(Dispatcher& dispatcher, Share share, Random random) : dispatcher_(dispatcher), share_(share), random_(random) {}
 
   // Sends the probes that are due and retransmits those without answer (Timer E); gives up at Timer F.
   void on_tick(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs);
-  // `never` without probing.
+  // When on_tick is due; `never` without probing.
   [[nodiscard]] Time next_deadline() const { return next_deadline_; }
   void on_local_response(std::string_view branch, std::uint16_t status, Time now) override;
 
@@ -28,18 +33,24 @@ class Prober final : public proxy::Proxy::LocalListener {
     std::string uri, request;
     SocketAddress destination;
     std::uint16_t socket = 0;
-    bool proceeding = false;  // a provisional came: Timer E runs at T2
     Duration interval{};
     Time retransmit_at = never, expire_at = never;
   };
 
-  void start_round(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs);
+  void start_round();
+  void start_probes(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs);
+  void start(const Destination& destination, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs);
   [[nodiscard]] bool is_due(const Destination& destination) const;
-  void finish(std::int32_t set, std::string_view uri, std::uint16_t status);
+  [[nodiscard]] std::string write_request(const Destination& destination, const proxy::LocalSocket& socket, std::string_view branch);
+  void finish(const Probe& probe, std::uint16_t status);
   [[nodiscard]] bool is_alive(std::uint16_t status) const;
 
   Dispatcher& dispatcher_;
+  const Share share_;
+  Random random_;
   std::unordered_map<std::string, Probe> probes_;  // by branch parameter
+  std::shared_ptr<const List> round_list_;         // of the round in progress, null between rounds
+  std::size_t round_set_ = 0, round_position_ = 0;
   Time next_round_ = Time::min();
   Time next_deadline_ = Time::min();
 };
