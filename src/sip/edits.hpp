@@ -62,12 +62,15 @@ class Edits {
     std::uint32_t previous_end = 0, next_begin = 0, line_begin = 0, line_end = 0;  // RemoveValue
     std::uint32_t text_begin = 0, text_size = 0;                                   // in texts_
   };
-  struct Placed;
-  class Placement;
+  struct Placed;    // an edit with its place in one message
+  class Placement;  // all of them, in the order of the bytes
 
   Edit& add(Kind kind, std::string_view text);
-  Edit& add_range(Kind kind, std::uint32_t begin, std::uint32_t end, std::string_view text);
+  void add_range(const Edit& range, std::string_view text);
   void drop_kind(Kind kind);
+  [[nodiscard]] static bool is_range(const Edit& edit) {
+    return edit.kind == Kind::Remove || edit.kind == Kind::RemoveValue || edit.kind == Kind::Replace;
+  }
   [[nodiscard]] std::string_view text(const Edit& edit) const { return std::string_view(texts_).substr(edit.text_begin, edit.text_size); }
   template <class Sink>
   void write(const Message& message, Sink& sink) const;
