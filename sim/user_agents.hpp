@@ -1,0 +1,92 @@
+#pragma once
+// A caller and gateways that behave as RFC 3261 says of user agents, and remember what happened to them.
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/network.hpp"
+
+namespace perdure::sim {
+
+inline constexpr Duration t1 = 500ms, t2 = 4s;
+
+struct CallerOptions {
+  SocketAddress address, proxy;
+  std::string call_id = "call";
+  std::string user = "bob";
+  Duration cancel_after = never - Time{};  // after the first provisional other than 100; none: no CANCEL
+  Duration hold = 200ms;                   // from the 200 to the BYE
+  std::string extra_headers;
+};
+
+// One call: INVITE, perhaps CANCEL, ACK and BYE for every dialog that a 2xx makes.
+class Caller {
+ public:
+  Caller(Network& network, CallerOptions options);
+  void start();
+
+  struct Seen {
+    std::vector<std::uint16_t> provisionals;        // in order of arrival, 100 too
+    std::set<std::uint16_t> finals;                 // distinct codes of final responses to the INVITE
+    std::map<std::string, std::uint16_t> answered;  // To tag of each 2xx to the status of its BYE, 0: none yet
+    std::uint16_t cancel_status = 0;
+    bool cancel_sent = false;
+    bool timed_out = false;
+  };
+  [[nodiscard]] const Seen& seen() const { return seen_; }
+  [[nodiscard]] const std::string& call_id() const { return options_.call_id; }
+
+ private:
+  void on_packet(const Packet& packet);
+  void retransmit(const std::string& key, std::string text, SocketAddress to, Duration interval, Duration cap, Time until);
+  void on_invite_response(const Packet& packet);
+  void send_cancel();
+  [[nodiscard]] std::string request(std::string_view method, std::string_view uri, std::string_view branch, std::string_view to,
+                                    std::string_view routes, int cseq) const;
+
+  Network& network_;
+  CallerOptions options_;
+  Seen seen_;
+  std::set<std::string> waiting_;  // transactions that still retransmit
+};
+
+struct GatewayOptions {
+  SocketAddress address;
+  // What happens after an INVITE, each after the one before: (delay, status). A final response ends it.
+  std::vector<std::pair<Duration, std::uint16_t>> answers;
+  bool answer_crosses_cancel = false;  // a CANCEL is answered 200, but the call is answered all the same
+};
+
+class Gateway {
+ public:
+  Gateway(Network& network, GatewayOptions options);
+
+  struct Transaction {
+    std::string branch, call_id, request_uri;
+    std::uint16_t last_status = 0;
+    bool acked = false, canceled = false;
+    std::uint32_t invites = 0, cancels = 0;
+  };
+  // By branch.
+  [[nodiscard]] const std::map<std::string, Transaction>& transactions() const { return transactions_; }
+  // Violations that a gateway can see: a CANCEL or ACK that fits no INVITE, and the like.
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  [[nodiscard]] const std::set<std::string>& byes() const { return byes_; }  // Call-IDs
+
+ private:
+  void on_packet(const Packet& packet);
+  void answer(const std::string& branch, std::string invite, SocketAddress to, std::size_t index);
+  void respond(const std::string& invite, const SocketAddress& to, std::uint16_t status);
+  void respond_until_ack(const std::string& branch, const std::string& invite, const SocketAddress& to, std::uint16_t status,
+                         Duration interval, Time until);
+
+  Network& network_;
+  GatewayOptions options_;
+  std::map<std::string, Transaction> transactions_;
+  std::map<std::string, std::string> invites_;
+  std::set<std::string> acked_dialogs_, byes_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace perdure::sim

@@ -1,0 +1,74 @@
+#pragma once
+// The configuration as the rest of the program uses it: checked, with absolute paths. options.cpp says what every key means.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/logging.hpp"
+#include "base/result.hpp"
+#include "base/socket_address.hpp"
+#include "base/time.hpp"
+#include "dispatch/options.hpp"
+#include "proxy/proxy.hpp"
+#include "store/types.hpp"
+
+namespace perdure::app {
+
+struct ListenAddress {
+  Transport transport = Transport::Udp;
+  SocketAddress address;
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+struct Config {
+  std::string path;  // of the file, absolute; empty: the embedded default
+  std::vector<ListenAddress> listen;
+  std::string advertised_host;        // empty: the address itself
+  std::uint16_t advertised_port = 0;  // 0: the port of the address
+  std::vector<std::string> aliases;
+  std::uint32_t workers = 0;
+  std::string script;  // absolute; empty: the embedded script
+
+  struct State {
+    std::string directory;  // absolute
+    store::Durability durability = store::Durability::Process;
+    std::uint64_t max_bytes = 0;
+    proxy::Persist persist = proxy::Persist::Full;
+    store::ClockPolicy clock = store::ClockPolicy::Frozen;
+    std::uint32_t partitions = 0;
+  } state;
+
+  struct Transaction {
+    Duration t1{}, t2{}, t4{}, timer_c{}, fr_timer{};
+    bool forward_stray_responses = false, cancel_unknown_forwards = false;
+    std::uint32_t branches_max = 0, max_breadth = 0;
+  } transaction;
+
+  struct Dispatcher {
+    std::string list;  // absolute; empty: no destinations
+    dispatch::DispatcherOptions options;
+  } dispatcher;
+
+  log::Level log_level = log::Level::Notice;
+
+  struct Engine {
+    Duration watchdog{};
+    std::uint64_t receive_buffer_bytes = 0;
+  } engine;
+};
+
+// Reads `path`. The first thing that is wrong is the error: "file:line: what".
+[[nodiscard]] Result<Config> load_config(const std::string& path);
+// `path` is where the text is from: it stands in errors, and paths in the text are relative to its folder.
+[[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& path);
+// What runs without -c: loopback, the embedded script, a state directory that this user may write.
+[[nodiscard]] Result<Config> embedded_config();
+[[nodiscard]] std::string_view embedded_config_text();
+
+// "500ms", "4s", "10m", "2h", "1d"; "1GiB", "64KiB", "4096" (bytes); "udp:127.0.0.1:5060", "udp:[::1]:5060".
+[[nodiscard]] Result<Duration> parse_duration(std::string_view text);
+[[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
+[[nodiscard]] Result<ListenAddress> parse_listen(std::string_view text);
+
+}  // namespace perdure::app

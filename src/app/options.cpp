@@ -1,0 +1,254 @@
+#include "app/options.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "sip/uri.hpp"
+#include "transaction/record.hpp"
+
+namespace perdure::app {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::array durabilities = {"process"sv, "host"sv};
+constexpr std::array persists = {"full"sv, "routes"sv, "off"sv};
+constexpr std::array clocks = {"frozen"sv, "elapsed"sv};
+constexpr std::array strays = {"forward"sv, "drop"sv};
+constexpr std::array unknown_cancels = {"forward"sv, "reject"sv};
+constexpr std::array probing_modes = {"flagged"sv, "all"sv, "inactive"sv, "only-flagged"sv};
+constexpr std::array levels = {"debug"sv, "info"sv, "notice"sv, "warning"sv, "error"sv, "critical"sv};
+
+Result<> set_listen(Config& config, const std::vector<std::string>& texts) {
+  if (texts.empty()) return fail("needs at least one address");
+  config.listen.clear();
+  for (const auto& text : texts) {
+    const auto listen = parse_listen(text);
+    if (!listen) return std::unexpected(listen.error());
+    for (const auto& other : config.listen)
+      if (other == *listen) return fail(fmt::format("\"{}\" stands there twice", text));
+    config.listen.push_back(*listen);
+  }
+  return {};
+}
+
+// "host", "host:port", "[2001:db8::1]:port"
+Result<> check_host(std::string_view text, std::string& host, std::uint16_t& port) {
+  const std::string uri_text = fmt::format("sip:{}", text);
+  const auto uri = sip::Uri::parse(uri_text);
+  if (!uri || uri->has_user || !uri->params.empty() || uri->has_headers || uri->host.empty())
+    return fail(fmt::format("\"{}\" is not a host or host:port", text));
+  host = uri->host;
+  port = uri->port;
+  return {};
+}
+
+Result<> set_advertise(Config& config, std::string_view text) {
+  return check_host(text, config.advertised_host, config.advertised_port);
+}
+
+Result<> set_aliases(Config& config, const std::vector<std::string>& texts) {
+  std::string host;
+  std::uint16_t port = 0;
+  for (const auto& text : texts)
+    if (auto checked = check_host(text, host, port); !checked) return checked;
+  config.aliases = texts;
+  return {};
+}
+
+Result<> set_ping_method(Config& config, std::string_view text) {
+  if (text != "OPTIONS" && text != "INFO" && text != "NOTIFY") return fail("is one of OPTIONS, INFO, NOTIFY");
+  config.dispatcher.options.ping_method = text;
+  return {};
+}
+
+Result<> set_ping_from(Config& config, std::string_view text) {
+  if (!text.empty() && !sip::Uri::parse(text)) return fail(fmt::format("\"{}\" is not a URI", text));
+  config.dispatcher.options.ping_from = text;
+  return {};
+}
+
+// "404" or "4xx"
+Result<> set_reply_codes(Config& config, const std::vector<std::string>& texts) {
+  auto& codes = config.dispatcher.options.ping_reply_codes;
+  codes.clear();
+  for (const auto& text : texts) {
+    std::uint16_t code = 0;
+    const bool whole_class = text.size() == 3 && text.ends_with("xx");
+    const char* const end = text.data() + (whole_class ? 1 : text.size());
+    const auto [parsed, error] = std::from_chars(text.data(), end, code);
+    if (whole_class) code = static_cast<std::uint16_t>(code * 100);
+    if (error != std::errc{} || parsed != end || text.size() != 3 || code < 200 || code > 699)
+      return fail(fmt::format("\"{}\" is not a response code (\"404\") or class (\"4xx\")", text));
+    codes.push_back({.first = code, .last = whole_class ? static_cast<std::uint16_t>(code + 99) : code});
+  }
+  return {};
+}
+
+const Option table[] = {
+    {"", "listen", R"(["udp:127.0.0.1:5060"])",
+     "Addresses to receive on, each \"udp:address:port\" with a numeric IPv4 address or an IPv6 address in brackets. UDP is the transport "
+     "of this "
+     "version. 0.0.0.0 and [::] need `advertise`.",
+     TextsOption{set_listen}},
+    {"", "advertise", "",
+     "Host, or host:port, that stands in Via and Record-Route instead of the address itself, for example behind a NAT or for a name in "
+     "DNS.",
+     TextOption{set_advertise}},
+    {"", "alias", "[]",
+     "Further names that are this server, each a host or host:port: a Request-URI or Route with one of them is ours (`is_myself`).",
+     TextsOption{set_aliases}},
+    {"", "workers", "0", "Threads that route calls. 0: one for each processor.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.workers; }, 0, 64}},
+    {"", "script", "",
+     "The routing script in Lua. Without it an embedded one runs: it relays to gateway set 1, if there is one, else by Request-URI.",
+     PathOption{[](Config& c) -> std::string& { return c.script; }}},
+
+    {"state", "directory", R"("/var/lib/perdure")",
+     "Folder for the control socket, process ids, snapshot and quarantine; made with access for the owner only. The live files are on "
+     "tmpfs "
+     "(`/dev/shm`) unless `durability` says otherwise. One server per directory.",
+     PathOption{[](Config& c) -> std::string& { return c.state.directory; }}},
+    {"state", "durability", R"("process")",
+     "What open calls survive: \"process\" the death of the server's processes; \"host\" also that of the machine, with live files in "
+     "`directory` that "
+     "are synced in the background.",
+     ChoiceOption{durabilities, [](Config& c, std::size_t i) { c.state.durability = static_cast<store::Durability>(i); }}},
+    {"state", "max_bytes", R"("1GiB")",
+     "Most room for open calls. When it is used up, new INVITEs get 503 with Retry-After and existing calls go on.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.state.max_bytes; }, 16ULL << 20, 64ULL << 30}},
+    {"state", "persist", R"("full")",
+     "What of a transaction survives the engine: \"full\" all of it; \"routes\" where each INVITE branch went, enough for the right CANCEL "
+     "and ACK; "
+     "\"off\" nothing.",
+     ChoiceOption{persists, [](Config& c, std::size_t i) { c.state.persist = static_cast<proxy::Persist>(i); }}},
+    {"state", "clock", R"("frozen")",
+     "What the time without a server counts for timers: \"frozen\" nothing, deadlines move; \"elapsed\" as it is, what is overdue fires at "
+     "the start.",
+     ChoiceOption{clocks, [](Config& c, std::size_t i) { c.state.clock = static_cast<store::ClockPolicy>(i); }}},
+    {"state", "partitions", "16",
+     "Parts of the store that workers share out. Fixed when the live file is made; at least the number of workers.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.state.partitions; }, 1, 256}},
+
+    {"transaction", "t1", R"("500ms")", "Estimate of the round-trip time: the first retransmission comes after T1 (RFC 3261 17.1.1.1).",
+     DurationOption{[](Config& c) -> Duration& { return c.transaction.t1; }, 10ms, 10s}},
+    {"transaction", "t2", R"("4s")", "Longest interval between retransmissions of a response to INVITE or of another request.",
+     DurationOption{[](Config& c) -> Duration& { return c.transaction.t2; }, 10ms, 60s}},
+    {"transaction", "t4", R"("5s")", "How long a message stays in the network.",
+     DurationOption{[](Config& c) -> Duration& { return c.transaction.t4; }, 10ms, 60s}},
+    {"transaction", "timer_c", R"("180s")",
+     "How long an INVITE may ring without a final response; begins anew with each provisional one but 100. RFC 3261 16.6 wants more than "
+     "three minutes.",
+     DurationOption{[](Config& c) -> Duration& { return c.transaction.timer_c; }, 1s, 24h}},
+    {"transaction", "fr_timer", R"("32s")",
+     "How long a branch may stay without any response before the next is tried (Timer B; Kamailio's fr_timer). RFC 3261 wants 64*T1.",
+     DurationOption{[](Config& c) -> Duration& { return c.transaction.fr_timer; }, 100ms, 10min}},
+    {"transaction", "stray_responses", R"("forward")", "A response whose transaction is unknown: \"forward\" it by Via, or \"drop\" it.",
+     ChoiceOption{strays, [](Config& c, std::size_t i) { c.transaction.forward_stray_responses = i == 0; }}},
+    {"transaction", "cancel_unknown", R"("forward")",
+     "A CANCEL whose transaction is unknown: \"forward\" it statelessly (RFC 3261 16.10), or \"reject\" it with 481.",
+     ChoiceOption{unknown_cancels, [](Config& c, std::size_t i) { c.transaction.cancel_unknown_forwards = i == 0; }}},
+    {"transaction", "branches_max", "12", "Most branches of one request.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.branches_max; }, 1, transaction::branches_max}},
+    {"transaction", "max_breadth", "60", "Max-Breadth of requests that carry none (RFC 5393).",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.max_breadth; }, 1, 1000}},
+
+    {"dispatcher", "list", "",
+     "The destination list in Kamailio's text format: set, URI, flags, priority, attributes. Read again by `perdure reload`.",
+     PathOption{[](Config& c) -> std::string& { return c.dispatcher.list; }}},
+    {"dispatcher", "probing_interval", R"("0s")", "How often destinations are probed. 0: never.",
+     DurationOption{[](Config& c) -> Duration& { return c.dispatcher.options.probing_interval; }, 0s, 24h}},
+    {"dispatcher", "probing_mode", R"("flagged")",
+     "Which destinations are probed (Kamailio's ds_probing_mode 0 to 3): \"flagged\" those in state probing, until they answer; \"all\"; "
+     "\"inactive\" "
+     "those inactive and probing; \"only-flagged\" those in state probing, which stays.",
+     ChoiceOption{probing_modes,
+                  [](Config& c, std::size_t i) { c.dispatcher.options.probing_mode = static_cast<dispatch::ProbingMode>(i); }}},
+    {"dispatcher", "probing_threshold", "1", "Failures in a row until a destination is inactive.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.dispatcher.options.probing_threshold; }, 1, 1000}},
+    {"dispatcher", "inactive_threshold", "1", "Answers in a row until an inactive destination is active again.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.dispatcher.options.inactive_threshold; }, 1, 1000}},
+    {"dispatcher", "ping_method", R"("OPTIONS")", "Method of probes.", TextOption{set_ping_method}},
+    {"dispatcher", "ping_from", R"("")", "From URI of probes. Empty: sip:dispatcher@ and the address they are sent from.",
+     TextOption{set_ping_from}},
+    {"dispatcher", "ping_reply_codes", "[]", "Response codes (\"404\") or classes (\"4xx\") that count as alive beside 2xx.",
+     TextsOption{set_reply_codes}},
+    {"dispatcher", "load_expire", R"("2h")", "How long a call counts as load of its destination (algorithm 10) if nothing ends it.",
+     DurationOption{[](Config& c) -> Duration& { return c.dispatcher.options.load_expire; }, 1s, 168h}},
+
+    {"log", "level", R"("notice")", "Least serious lines that are written to standard error.",
+     ChoiceOption{levels, [](Config& c, std::size_t i) { c.log_level = static_cast<log::Level>(i); }}},
+
+    {"engine", "watchdog", R"("2s")", "A worker that makes no progress for so long is taken for dead, and the next engine takes over.",
+     DurationOption{[](Config& c) -> Duration& { return c.engine.watchdog; }, 100ms, 60s}},
+    {"engine", "receive_buffer", R"("16MiB")",
+     "Receive buffer of each UDP socket: it holds what arrives while the next engine takes over. The kernel's net.core.rmem_max limits it.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.engine.receive_buffer_bytes; }, 64ULL << 10, 1ULL << 30}},
+};
+
+std::string duration_text(Duration duration) {
+  const auto us = duration.count();
+  if (us == 0) return "0s";
+  if (us % 3'600'000'000 == 0) return fmt::format("{}h", us / 3'600'000'000);
+  if (us % 60'000'000 == 0) return fmt::format("{}m", us / 60'000'000);
+  if (us % 1'000'000 == 0) return fmt::format("{}s", us / 1'000'000);
+  return fmt::format("{}ms", us / 1000);
+}
+
+std::string size_text(std::uint64_t bytes) {
+  if (bytes >= 1ULL << 30) return fmt::format("{}GiB", bytes >> 30);
+  if (bytes >= 1ULL << 20) return fmt::format("{}MiB", bytes >> 20);
+  return fmt::format("{}KiB", bytes >> 10);
+}
+
+struct TypeText {
+  std::string operator()(const TextOption&) const { return "text"; }
+  std::string operator()(const PathOption&) const { return "path"; }
+  std::string operator()(const TextsOption&) const { return "list of texts"; }
+  std::string operator()(const DurationOption& o) const {
+    return fmt::format("duration, {} to {}", duration_text(o.least), duration_text(o.most));
+  }
+  std::string operator()(const SizeOption& o) const { return fmt::format("size, {} to {}", size_text(o.least), size_text(o.most)); }
+  std::string operator()(const NumberOption& o) const { return fmt::format("number, {} to {}", o.least, o.most); }
+  std::string operator()(const ChoiceOption& o) const {
+    std::string text;
+    for (const auto choice : o.choices) text += fmt::format("{}\"{}\"", text.empty() ? "" : " | ", choice);
+    return text;
+  }
+};
+
+}  // namespace
+
+std::span<const Option> options() {
+  return table;
+}
+
+std::string describe_type(const Option& option) {
+  return std::visit(TypeText{}, option.value);
+}
+
+std::string configuration_reference() {
+  std::string out =
+      "# Configuration\n\n"
+      "One TOML file, given with `-c`. A key that is not here is an error, and so is a value of another type or out of its range; errors "
+      "name file and\n"
+      "line. Paths are relative to the folder of the file. Durations are texts with a unit: `500ms`, `4s`, `10m`, `2h`, `1d`. Sizes are "
+      "texts or numbers\n"
+      "of bytes: `64KiB`, `16MiB`, `1GiB`. Without `-c` a default runs that listens on loopback only.\n\n"
+      "This page is written by `perdure options`, from the table that the parser reads.\n";
+  std::string_view section = "-";
+  for (const auto& option : table) {
+    if (option.section != section) {
+      section = option.section;
+      out += section.empty() ? "\n## Top level\n" : fmt::format("\n## [{}]\n", section);
+    }
+    out +=
+        fmt::format("\n### {}{}{}\n\n{}\n\n- Type: {}\n- Default: {}\n", option.section, option.section.empty() ? "" : ".", option.key,
+                    option.text, describe_type(option), option.default_value.empty() ? "none" : fmt::format("`{}`", option.default_value));
+  }
+  return out;
+}
+
+}  // namespace perdure::app

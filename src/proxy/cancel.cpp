@@ -1,0 +1,78 @@
+// RFC 3261 9 and 16.10: CANCEL, hop by hop.
+#include "proxy/core.hpp"
+
+namespace perdure::proxy {
+
+using transaction::Branch;
+using transaction::State;
+
+namespace {
+// Reason lines of a CANCEL travel on (RFC 3326).
+std::string reason_lines(const sip::Message& cancel) {
+  std::string lines;
+  for (const auto& field : cancel.headers())
+    if (field.name == sip::HeaderName::Reason) {
+      lines += "Reason: ";
+      lines += cancel.value(field);
+      lines += "\r\n";
+    }
+  return lines;
+}
+}  // namespace
+
+int Proxy::Impl::relay_cancel(RoutingContext& context) {
+  const auto key = transaction::server_key(*context.message, options_.secret);
+  const auto found = key ? index_.find(*key) : index_.end();
+  FrameScope scope(*this, *context.outputs);
+  Work& work = scope.frame.work;
+  if (found == index_.end() || !load(found->second, work)) return 1;
+  ++counters_.cancels;
+  context.finished = true;
+  if (work.header.canceled || work.header.state != State::Proceeding) {
+    // 9.2: a retransmission, or the final response has crossed it: answered, without effect.
+    reply_stateless(context, 200, "canceling");
+    return 0;
+  }
+  work.header.canceled = 1;
+  const auto reason = reason_lines(*context.message);
+  if (!reason.empty()) work.header.cancel_headers = write(work, reason);
+  work.header.targets = {};  // nothing new is tried after a CANCEL
+  cancel_branches(work, context.now);
+  if (work.header.branch_count == 0) {
+    // The script has not relayed yet: answer now.
+    RoutingContext& inner = scope.frame.context;
+    inner.work = &work;
+    inner.now = context.now;
+    reply(inner, 487, "Request Terminated");
+  }
+  // If the store cannot take it the CANCEL stays unanswered, and its retransmission tries again.
+  if (commit(work, *context.outputs)) reply_stateless(context, 200, "canceling");
+  return 0;
+}
+
+void Proxy::Impl::cancel_branches(Work& work, Time now, std::size_t except) {
+  if (work.header.method != sip::Method::Invite) return;
+  for (std::size_t i = 0; i < work.header.branch_count; ++i) {
+    if (i == except) continue;
+    Branch& branch = work.branches[i];
+    if (branch.cancel_state != State::None || branch.cancel_wanted) continue;
+    if (branch.state == State::Calling)
+      branch.cancel_wanted = 1;  // 9.1: not before a provisional has come
+    else if (branch.state == State::Proceeding)
+      send_cancel(work, i, now);
+  }
+}
+
+void Proxy::Impl::send_cancel(Work& work, std::size_t index, Time now) {
+  Branch& branch = work.branches[index];
+  branch.cancel_wanted = 0;
+  branch.cancel_state = State::Trying;
+  branch.cancel_interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
+  branch.cancel_retransmit_at = now + options_.t1;
+  branch.cancel_expire_at = now + 64 * options_.t1;
+  // 9.1: without a final response within 64*T1 the INVITE counts as cancelled.
+  branch.expire_at = now + 64 * options_.t1;
+  work.emit |= transaction::pending_cancel(index);
+}
+
+}  // namespace perdure::proxy

@@ -1,0 +1,205 @@
+// Between the core and the store: loading, committing, and what a commit lets out.
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.hpp"
+#include "proxy/context_codec.hpp"
+#include "proxy/core.hpp"
+#include "sip/builder.hpp"
+
+namespace perdure::proxy {
+
+using transaction::Branch;
+using transaction::State;
+using transaction::TransactionHeader;
+
+namespace {
+
+bool cancel_open(const Branch& branch) {
+  return branch.cancel_wanted || branch.cancel_state == State::Trying || branch.cancel_state == State::Proceeding;
+}
+
+// Frees what nothing can ask for again, so that a transaction that only absorbs retransmissions costs little more than its header.
+void shed(Work& work) {
+  auto& header = work.header;
+  const bool answered = header.state == State::Accepted || header.state == State::Completed || header.state == State::Confirmed ||
+                        header.state == State::Terminated;
+  bool branch_pending = false;
+  for (std::size_t i = 0; i < header.branch_count; ++i) {
+    Branch& branch = work.branches[i];
+    const bool invite = header.method == sip::Method::Invite;
+    const bool over = branch.state == State::Terminated || branch.state == State::Accepted || (!invite && branch.state == State::Completed);
+    if (over && !cancel_open(branch)) {
+      branch.request = {};
+      header.pending &= ~(transaction::pending_request(i) | transaction::pending_cancel(i));
+    }
+    if (answered && !(header.pending & transaction::pending_ack(i))) branch.response = {};
+    branch_pending |= branch.state == State::Calling || branch.state == State::Trying || branch.state == State::Proceeding;
+  }
+  if (answered) {
+    header.request = {};
+    header.targets = {};
+    if (!branch_pending) header.cancel_headers = {};
+  }
+}
+
+bool finished(const Work& work) {
+  if (work.header.state != State::Terminated) return false;
+  for (std::size_t i = 0; i < work.header.branch_count; ++i) {
+    const Branch& branch = work.branches[i];
+    if (branch.state != State::Terminated && branch.state != State::None) return false;
+    if (cancel_open(branch)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view Proxy::Impl::read(const Work& work, store::BlobRef blob) {
+  return store_.partition(work.partition).read(blob);
+}
+
+store::BlobRef Proxy::Impl::write(Work& work, std::string_view bytes) {
+  if (bytes.empty()) return {};
+  const auto blob = store_.partition(work.partition).write(bytes);
+  if (!blob) ++counters_.store_full;
+  return blob;
+}
+
+bool Proxy::Impl::load(store::RecordId id, Work& work) {
+  const auto partition = store_.partition_of(id);
+  if (!partition || !owns(*partition) || !store_.partition(*partition).is_live<TransactionHeader>(id)) return false;
+  auto& records = store_.partition(*partition);
+  work.id = id;
+  work.partition = *partition;
+  work.header = records.get<TransactionHeader>(id);
+  work.emit = 0;
+  work.created = false;
+  if (records.sent_sequence(id) >= records.sequence(id)) work.header.pending = 0;
+  if (work.header.branches) {
+    const auto bytes = records.read(work.header.branches);
+    PERDURE_ASSERT(bytes.size() == work.header.branch_count * sizeof(Branch) && work.header.branch_count <= work.branches.size());
+    std::memcpy(work.branches.data(), bytes.data(), bytes.size());
+  } else if (work.header.branch_count) {
+    work.branches[0] = work.header.branch;
+  }
+  return true;
+}
+
+bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
+  auto& partition = store_.partition(work.partition);
+  auto& header = work.header;
+  if (!work.created && finished(work) && !work.emit) {
+    wheel_.cancel(work.id.value);
+    if (const auto found = index_.find(header.key); found != index_.end() && found->second == work.id) index_.erase(found);
+    partition.erase<TransactionHeader>(work.id);
+    return true;
+  }
+  header.pending |= work.emit;
+  shed(work);
+  header.branch = {};
+  header.branches = {};
+  if (header.branch_count == 1) {
+    header.branch = work.branches[0];
+  } else if (header.branch_count > 1) {
+    header.branches = write(work, {reinterpret_cast<const char*>(work.branches.data()), header.branch_count * sizeof(Branch)});
+    if (!header.branches) return false;
+  }
+  if (work.created) {
+    partition.create(work.id, header);
+    work.created = false;
+    index_[header.key] = work.id;
+    ++counters_.transactions_created;
+  } else {
+    partition.commit(work.id, header);
+  }
+  wheel_.schedule(work.id.value, deadline(work));
+  // Persist, then speak: from here on the outputs are justified by what stands in the store.
+  emit(work, work.emit, outputs);
+  work.emit = 0;
+  return true;
+}
+
+void Proxy::Impl::discard(Work& work) {
+  auto& partition = store_.partition(work.partition);
+  const auto& header = work.header;
+  for (const auto blob : {header.request, header.response, header.context, header.cancel_headers, header.targets, header.branches})
+    if (blob) partition.abandon(blob);
+  for (std::size_t i = 0; i < header.branch_count; ++i)
+    if (work.branches[i].request) partition.abandon(work.branches[i].request);
+  partition.unreserve(work.id);
+  work.created = false;
+}
+
+void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs) {
+  if (!bits) return;
+  const auto& header = work.header;
+  unsent_.push_back(work.id);
+  const auto add = [&](std::string_view bytes, const SocketAddress& to, std::uint32_t socket_key, std::uint64_t connection) {
+    if (!bytes.empty()) outputs.send({bytes, to, socket_from(socket_key), connection});
+  };
+  if (bits & transaction::pending_response) {
+    if (header.response) {
+      add(read(work, header.response), header.reply_to, header.socket_key, header.connection);
+    } else if (header.request && header.method == sip::Method::Invite) {
+      // 100 Trying is made anew each time: it is not worth a blob.
+      FrameScope scope(*this, outputs);
+      if (scope.frame.message.parse(read(work, header.request))) {
+        scope.frame.scratch.clear();
+        build_reply(work, scope.frame.message, 100, "Trying", {}, scope.frame.scratch);
+        add(outputs.copy(scope.frame.scratch), header.reply_to, header.socket_key, header.connection);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < header.branch_count; ++i) {
+    const Branch& branch = work.branches[i];
+    if (bits & transaction::pending_request(i)) add(read(work, branch.request), branch.destination, branch.socket_key, 0);
+    if (!(bits & (transaction::pending_ack(i) | transaction::pending_cancel(i))) || !branch.request) continue;
+    FrameScope scope(*this, outputs);
+    if (!scope.frame.message.parse(read(work, branch.request))) continue;
+    auto& text = scope.frame.scratch;
+    if ((bits & transaction::pending_ack(i)) && branch.response) {
+      FrameScope inner(*this, outputs);
+      if (inner.frame.message.parse(read(work, branch.response))) {
+        text.clear();
+        sip::build_ack(scope.frame.message, inner.frame.message, text);
+        add(outputs.copy(text), branch.destination, branch.socket_key, 0);
+      }
+    }
+    if (bits & transaction::pending_cancel(i)) {
+      text.clear();
+      sip::build_cancel(scope.frame.message, read(work, header.cancel_headers), text);
+      add(outputs.copy(text), branch.destination, branch.socket_key, 0);
+    }
+  }
+}
+
+void Proxy::Impl::outputs_sent() {
+  for (const auto id : unsent_) {
+    const auto partition = store_.partition_of(id);
+    if (partition && store_.partition(*partition).is_live<TransactionHeader>(id)) store_.partition(*partition).mark_sent(id);
+  }
+  unsent_.clear();
+  for (std::uint32_t i = worker_; i < store_.partition_count(); i += worker_count_) store_.partition(i).reclaim();
+}
+
+void Proxy::Impl::save_context(RoutingContext& context) {
+  Work& work = *context.work;
+  if (context.variables_changed) {
+    runner_.save_variables(context);
+    context.variables_changed = false;
+  }
+  FrameScope scope(*this, *context.outputs);
+  auto& bytes = scope.frame.scratch;
+  bytes.clear();
+  encode_context(context, bytes);
+  if (bytes == read(work, work.header.context)) return;
+  work.header.context = write(work, bytes);
+}
+
+void Proxy::Impl::load_context(RoutingContext& context) {
+  context.flags = context.work->header.flags;
+  decode_context(read(*context.work, context.work->header.context), context);
+}
+
+}  // namespace perdure::proxy

@@ -1,0 +1,107 @@
+#include "proxy/context_codec.hpp"
+
+#include <cstring>
+
+namespace perdure::proxy {
+namespace {
+
+void put(std::string& out, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  out.append(reinterpret_cast<const char*>(&size), sizeof size);
+  out.append(text);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  template <class T>
+  bool number(T& value) {
+    if (bytes_.size() < sizeof value) return false;
+    std::memcpy(&value, bytes_.data(), sizeof value);
+    bytes_.remove_prefix(sizeof value);
+    return true;
+  }
+  bool text(std::string& value) {
+    std::string_view view;
+    if (!text(view)) return false;
+    value.assign(view);
+    return true;
+  }
+  bool text(std::string_view& value) {
+    std::uint32_t size = 0;
+    if (!number(size) || size > bytes_.size()) return false;
+    value = bytes_.substr(0, size);
+    bytes_.remove_prefix(size);
+    return true;
+  }
+  [[nodiscard]] bool done() const { return bytes_.empty(); }
+
+ private:
+  std::string_view bytes_;
+};
+
+template <class T>
+void put_number(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+}  // namespace
+
+void encode_context(const RoutingContext& context, std::string& out) {
+  const bool plain = context.armed.branch.empty() && context.armed.reply.empty() && context.armed.failure.empty() &&
+                     !context.record_route && context.routes_removed == 0 && context.request_uri_route.empty() &&
+                     context.upstream_headers.empty() && context.variables.empty() && (!context.edits || context.edits->empty());
+  if (plain) return;
+  put_number<std::uint8_t>(out, 1);  // version
+  put_number<std::uint8_t>(out, static_cast<std::uint8_t>(context.record_route));
+  put_number<std::uint8_t>(out, context.routes_removed);
+  put(out, context.armed.branch);
+  put(out, context.armed.reply);
+  put(out, context.armed.failure);
+  put(out, context.record_route_params);
+  put(out, context.request_uri_route);
+  put(out, context.upstream_headers);
+  put(out, context.variables);
+  const std::size_t at = out.size();
+  put_number<std::uint32_t>(out, 0);
+  if (context.edits) context.edits->encode(out);
+  const auto size = static_cast<std::uint32_t>(out.size() - at - sizeof(std::uint32_t));
+  std::memcpy(out.data() + at, &size, sizeof size);
+}
+
+bool decode_context(std::string_view bytes, RoutingContext& context) {
+  if (bytes.empty()) return true;
+  Reader reader(bytes);
+  std::uint8_t version = 0, record_route = 0;
+  std::string_view edits;
+  if (!reader.number(version) || version != 1 || !reader.number(record_route) || !reader.number(context.routes_removed)) return false;
+  context.record_route = record_route != 0;
+  if (!reader.text(context.armed.branch) || !reader.text(context.armed.reply) || !reader.text(context.armed.failure) ||
+      !reader.text(context.record_route_params) || !reader.text(context.request_uri_route) || !reader.text(context.upstream_headers) ||
+      !reader.text(context.variables) || !reader.text(edits) || !reader.done())
+    return false;
+  return !context.edits || edits.empty() || context.edits->decode(edits);
+}
+
+void encode_targets(const std::vector<Target>& targets, std::string& out) {
+  for (const Target& target : targets) {
+    put_number(out, target.q);
+    put_number(out, target.flags);
+    put(out, target.uri);
+    put(out, target.destination_uri);
+  }
+}
+
+bool decode_targets(std::string_view bytes, std::vector<Target>& targets) {
+  targets.clear();
+  Reader reader(bytes);
+  while (!reader.done()) {
+    Target target;
+    if (!reader.number(target.q) || !reader.number(target.flags) || !reader.text(target.uri) || !reader.text(target.destination_uri))
+      return false;
+    targets.push_back(std::move(target));
+  }
+  return true;
+}
+
+}  // namespace perdure::proxy

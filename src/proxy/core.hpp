@@ -1,0 +1,168 @@
+#pragma once
+// The inside of Proxy. One file per part of RFC 3261 16:
+//   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and 17,
+//   cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, commit.cpp (store), attach.cpp (restart), input.cpp (dispatch of
+//   inputs).
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/proxy.hpp"
+#include "proxy/routing_context.hpp"
+#include "proxy/work.hpp"
+#include "sip/edits.hpp"
+#include "sip/message.hpp"
+#include "transaction/key.hpp"
+#include "transaction/machine.hpp"
+#include "transaction/record.hpp"
+#include "transaction/timer_wheel.hpp"
+
+namespace perdure::proxy {
+
+// Everything one run of a route needs, reused by nesting depth so that the steady state allocates nothing.
+struct Frame {
+  explicit Frame(Proxy& proxy) : context(proxy) {}
+  sip::Message message;
+  sip::Edits edits, branch_edits;
+  Received received;
+  RoutingContext context;
+  Work work;
+  std::string scratch;
+};
+
+// Where a message goes next.
+struct NextHop {
+  SocketAddress address;
+  Transport transport = Transport::Udp;
+  std::uint16_t socket = 0;  // index of the local socket to use
+};
+
+class Proxy::Impl {
+ public:
+  Impl(Proxy& self, const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
+       Random random);
+
+  // ---- input.cpp ----
+  void on_received(const Received& received, Time now, Outputs& outputs);
+  void on_request(Frame& frame, Time now);
+  void on_response(Frame& frame, Time now);
+  void on_client_response(Frame& frame, std::size_t branch, Time now);
+  void on_cancel_response(Frame& frame, std::size_t branch, Time now);
+
+  // ---- validation.cpp ----
+  // The answer that 16.3 demands, {0, ""} if the request may go on.
+  struct Refusal {
+    std::uint16_t code = 0;
+    std::string_view reason;
+    std::string headers;
+  };
+  [[nodiscard]] Refusal validate(const RoutingContext& context) const;
+  [[nodiscard]] bool is_loop(const sip::Message& request) const;
+  [[nodiscard]] bool is_myself(std::string_view host, std::uint16_t port) const;
+
+  // ---- route_processing.cpp ----
+  int loose_route(RoutingContext& context);
+  // Text of our Record-Route lines for a request that came by one socket and leaves by another.
+  void append_record_route(const RoutingContext& context, std::uint16_t out_socket, std::string& out) const;
+
+  // ---- forwarding.cpp ----
+  int relay(RoutingContext& context);
+  [[nodiscard]] std::optional<NextHop> next_hop(const RoutingContext& context, const Target& target) const;
+  [[nodiscard]] std::optional<NextHop> resolve(std::string_view uri, std::uint16_t preferred_socket) const;
+  // The request as it leaves, in `out`. Uses frame.branch_edits, which the branch route may have filled.
+  void write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop, std::string_view branch_parameter,
+                       sip::Edits& edits, std::uint32_t breadth, std::string& out) const;
+  [[nodiscard]] bool add_branch(RoutingContext& context, const Target& target, std::uint32_t breadth);
+  void start_next_targets(RoutingContext& context);
+
+  // ---- response_context.cpp ----
+  void pass_up(Frame& frame, std::size_t branch, Time now);
+  void branch_failed(Work& work, Time now, RoutingContext& context);  // after every final non-2xx: are all done?
+  void send_best(Work& work, Time now, RoutingContext& context);
+  [[nodiscard]] int best_branch(const Work& work) const;
+
+  // ---- cancel.cpp ----
+  int relay_cancel(RoutingContext& context);
+  void cancel_branches(Work& work, Time now, std::size_t except = SIZE_MAX);
+  void send_cancel(Work& work, std::size_t branch, Time now);
+
+  // ---- stateless.cpp ----
+  int forward_stateless(RoutingContext& context);
+  void forward_response_stateless(Frame& frame);
+  int reply_stateless(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
+
+  // ---- server_transaction.cpp ----
+  [[nodiscard]] bool new_work(RoutingContext& context);  // fills context.work for a request without transaction
+  int new_transaction(RoutingContext& context);
+  void server_event(Work& work, transaction::Event event, Time now);
+  // A response that we make ourselves becomes the last response upstream.
+  void reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
+  void set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
+  void build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view headers,
+                   std::string& out) const;
+  [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const SocketAddress& source, bool force_rport) const;
+  bool client_event(Work& work, std::size_t branch, transaction::Event event, Time now, const transaction::Row** row_out = nullptr);
+
+  // ---- timers.cpp ----
+  void on_tick(Time now, Outputs& outputs);
+  void on_record_due(store::RecordId id, Time now, Outputs& outputs);
+  [[nodiscard]] static Time deadline(const Work& work);
+
+  // ---- commit.cpp ----
+  [[nodiscard]] bool load(store::RecordId id, Work& work);
+  // Commits, then emits; erases the record when nothing is left to do. False: the store is full, nothing was changed or sent.
+  bool commit(Work& work, Outputs& outputs);
+  // Takes back what a transaction that was never committed had taken.
+  void discard(Work& work);
+  void emit(const Work& work, std::uint64_t bits, Outputs& outputs);
+  void outputs_sent();
+  [[nodiscard]] std::string_view read(const Work& work, store::BlobRef blob);
+  [[nodiscard]] store::BlobRef write(Work& work, std::string_view bytes);
+  void save_context(RoutingContext& context);
+  void load_context(RoutingContext& context);
+
+  // ---- attach.cpp ----
+  void attach(Time now, Outputs& outputs);
+  [[nodiscard]] std::vector<TransactionView> transactions(std::size_t limit, Time now);
+
+  [[nodiscard]] Frame& push_frame(Outputs& outputs);
+  void pop_frame() { --depth_; }
+  [[nodiscard]] std::uint16_t socket_from(std::uint32_t key, std::uint16_t fallback = 0) const;
+  [[nodiscard]] bool owns(std::uint32_t partition) const { return partition % worker_count_ == worker_; }
+
+  Proxy& self_;
+  const ProxyOptions options_;
+  store::Store& store_;
+  const std::uint32_t worker_, worker_count_;
+  RouteRunner& runner_;
+  Random random_;
+  LocalListener* listener_ = nullptr;
+  ProxyCounters counters_;
+  boost::unordered_flat_map<std::uint64_t, store::RecordId> index_;
+  transaction::TimerWheel wheel_{Time{}};
+  std::vector<std::uint32_t> due_;
+  std::vector<store::RecordId> unsent_;  // records with outputs in the current batch
+  std::vector<std::unique_ptr<Frame>> frames_;
+  std::size_t depth_ = 0;
+  std::uint32_t* record_mark_ = nullptr;
+  std::vector<std::uint32_t> socket_keys_;
+};
+
+// Takes a frame for the length of a scope.
+class FrameScope {
+ public:
+  FrameScope(Proxy::Impl& impl, Outputs& outputs) : impl_(impl), frame(impl.push_frame(outputs)) {}
+  ~FrameScope() { impl_.pop_frame(); }
+  FrameScope(const FrameScope&) = delete;
+  FrameScope& operator=(const FrameScope&) = delete;
+
+ private:
+  Proxy::Impl& impl_;
+
+ public:
+  Frame& frame;
+};
+
+}  // namespace perdure::proxy

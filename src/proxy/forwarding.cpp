@@ -1,0 +1,248 @@
+// RFC 3261 16.5 and 16.6: the target set, and a client transaction for each of its members.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "proxy/context_codec.hpp"
+#include "proxy/core.hpp"
+#include "sip/builder.hpp"
+#include "sip/name_addr.hpp"
+#include "sip/uri.hpp"
+
+namespace perdure::proxy {
+
+using transaction::Branch;
+using transaction::State;
+
+std::optional<NextHop> Proxy::Impl::resolve(std::string_view text, std::uint16_t preferred_socket) const {
+  if (const auto address = sip::NameAddr::parse(text); address && !address->uri.empty()) text = address->uri;
+  const auto uri = sip::Uri::parse(text);
+  if (!uri || uri->scheme != sip::Scheme::Sip) return std::nullopt;
+  NextHop hop;
+  if (const auto transport = uri->param("transport")) {
+    const auto known = transport_from(*transport);
+    if (known != Transport::Udp) return std::nullopt;
+  }
+  std::string_view host = uri->host;
+  if (const auto maddr = uri->param("maddr")) host = *maddr;
+  const auto address = SocketAddress::parse(host, uri->port ? uri->port : std::uint16_t{5060});
+  if (!address) return std::nullopt;
+  hop.address = *address;
+  const auto fits = [&](std::size_t index) {
+    return options_.sockets[index].transport == hop.transport && options_.sockets[index].address.family == hop.address.family;
+  };
+  hop.socket = preferred_socket;
+  if (preferred_socket < options_.sockets.size() && fits(preferred_socket)) return hop;
+  for (std::size_t i = 0; i < options_.sockets.size(); ++i)
+    if (fits(i)) {
+      hop.socket = static_cast<std::uint16_t>(i);
+      return hop;
+    }
+  return std::nullopt;
+}
+
+// 16.6 item 7: a destination set on purpose, else the top Route, else the Request-URI.
+std::optional<NextHop> Proxy::Impl::next_hop(const RoutingContext& context, const Target& target) const {
+  const std::uint16_t socket = context.received->socket;
+  if (!target.destination_uri.empty()) return resolve(target.destination_uri, socket);
+  if (context.request_uri_route.empty()) {
+    std::size_t index = 0;
+    for (const auto& value : context.message->values(sip::HeaderName::Route))
+      if (index++ == context.routes_removed) return resolve(value.text, socket);
+  }
+  return resolve(target.uri.empty() ? context.message->request_uri() : std::string_view(target.uri), socket);
+}
+
+void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop,
+                                  std::string_view branch_parameter, sip::Edits& edits, std::uint32_t breadth, std::string& out) const {
+  const sip::Message& request = *context.message;
+  const auto& socket = options_.sockets[hop.socket];
+  if (!target.uri.empty()) edits.set_request_uri(target.uri);
+  char line[512];
+  // Item 3: Max-Forwards.
+  if (const auto* field = request.find(sip::HeaderName::MaxForwards)) {
+    const auto end = fmt::format_to_n(line, sizeof line, "{}", request.max_forwards().value_or(70) - 1).out;
+    edits.replace_value(*field, {line, static_cast<std::size_t>(end - line)});
+  } else {
+    edits.append("Max-Forwards: 70\r\n");
+  }
+  // Item 4: Record-Route, above those of others.
+  if (context.record_route) {
+    std::string lines;
+    append_record_route(context, hop.socket, lines);
+    edits.insert_before(sip::HeaderName::RecordRoute, lines);
+  }
+  if (breadth) {
+    const auto end = fmt::format_to_n(line, sizeof line, "Max-Breadth: {}\r\n", breadth).out;
+    if (const auto* field = request.find("Max-Breadth")) edits.remove(*field);
+    edits.append({line, static_cast<std::size_t>(end - line)});
+  }
+  // The received and rport of the hop before us (18.2.1, RFC 3581), then item 8: our own Via on top.
+  if (const sip::Via* top = request.top_via()) {
+    const auto* field = request.find(sip::HeaderName::Via);
+    for (const auto& value : request.values(sip::HeaderName::Via)) {
+      std::string text;
+      sip::via_with_received(*top, context.received->source, text, context.force_rport);
+      if (text != value.text) edits.replace_range(value.begin, value.end, text);
+      break;
+    }
+    const auto end = fmt::format_to_n(line, sizeof line, "Via: SIP/2.0/{} {}:{};branch={}\r\n", via_name(socket.transport),
+                                      socket.advertised_host, socket.advertised_port, branch_parameter)
+                         .out;
+    edits.insert_line_before(*field, {line, static_cast<std::size_t>(end - line)});
+  }
+  edits.serialize_append(request, out);
+}
+
+// Adds one client transaction; its output leaves with the commit. False: the target cannot be reached or there is no room.
+bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std::uint32_t breadth) {
+  Work& work = *context.work;
+  auto& header = work.header;
+  const std::size_t index = header.branch_count;
+  if (index >= std::min<std::size_t>(options_.branches_max, transaction::branches_max)) return false;
+
+  FrameScope scope(*this, *context.outputs);
+  RoutingContext& inner = scope.frame.context;
+  sip::Edits& edits = scope.frame.branch_edits;
+  edits = *context.edits;
+  const Target* chosen = &target;
+  std::uint32_t flags = target.flags;
+  if (!context.armed.branch.empty()) {
+    // The branch route sees and changes the request of this branch only.
+    inner.received = context.received;
+    inner.message = context.message;
+    inner.edits = &edits;
+    inner.now = context.now;
+    inner.kind = RouteKind::Branch;
+    inner.target = target;
+    inner.flags = context.flags;
+    inner.record_route = context.record_route;
+    inner.record_route_params = context.record_route_params;
+    inner.force_rport = context.force_rport;
+    inner.routes_removed = context.routes_removed;
+    inner.request_uri_route = context.request_uri_route;
+    inner.armed = context.armed;
+    inner.variables = context.variables;
+    inner.transaction = context.transaction;
+    inner.branch = static_cast<int>(index);
+    if (!runner_.run(inner, RouteKind::Branch, context.armed.branch)) ++counters_.script_errors;
+    if (inner.drop) return false;
+    chosen = &inner.target;
+    flags = inner.target.flags;
+  }
+  const auto hop = next_hop(context, *chosen);
+  if (!hop) return false;
+
+  Branch& branch = work.branches[index];
+  branch = {};
+  branch.destination = hop->address;
+  branch.socket_key = socket_keys_[hop->socket];
+  branch.flags = flags;
+  branch.q = chosen->q;
+  const auto parameter =
+      transaction::BranchParameter{work.id.value, static_cast<std::uint8_t>(index), header.nonce, header.loop_hash}.text();
+  auto& text = scope.frame.scratch;
+  text.clear();
+  const RoutingContext& view = context.armed.branch.empty() ? context : inner;
+  write_forwarded(view, *chosen, *hop, {parameter.data(), parameter.size()}, edits, breadth, text);
+  branch.request = write(work, text);
+  if (!branch.request) return false;
+  const bool invite = header.method == sip::Method::Invite;
+  branch.state = invite ? State::Calling : State::Trying;
+  branch.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
+  branch.retransmit_at = context.now + options_.t1;
+  branch.expire_at = context.now + (invite ? options_.fr_timer : 64 * options_.t1);  // Timers B, F
+  ++header.branch_count;
+  ++counters_.branches;
+  work.emit |= transaction::pending_request(index);
+  return true;
+}
+
+// Targets of the highest q among those that wait, in parallel (16.6: forking by q).
+void Proxy::Impl::start_next_targets(RoutingContext& context) {
+  Work& work = *context.work;
+  std::vector<Target>& waiting = context.more_targets;
+  if (waiting.empty()) return;
+  const std::uint16_t best = std::ranges::max(waiting, {}, &Target::q).q;
+  const auto group = static_cast<std::uint32_t>(std::ranges::count(waiting, best, &Target::q));
+  // RFC 5393 5.3: the breadth of the request is shared among the branches of the moment.
+  std::uint32_t breadth = 0;
+  const auto* field = context.message->find("Max-Breadth");
+  if (field || group > 1) {
+    std::uint32_t total = options_.max_breadth;
+    if (field) {
+      const auto text = context.message->value(*field);
+      std::from_chars(text.data(), text.data() + text.size(), total);
+    }
+    if (total < group) return;
+    breadth = std::max(1U, total / group);
+  }
+  std::vector<Target> later;
+  for (Target& target : waiting) {
+    if (target.q == best)
+      (void)add_branch(context, target, breadth);
+    else
+      later.push_back(std::move(target));
+  }
+  std::string bytes;
+  encode_targets(later, bytes);
+  work.header.targets = write(work, bytes);
+  waiting.clear();
+}
+
+int Proxy::Impl::relay(RoutingContext& context) {
+  const sip::Message& request = *context.message;
+  if (request.method() == sip::Method::Cancel) return relay_cancel(context) == 1 ? forward_stateless(context) : 1;
+  if (request.method() == sip::Method::Ack) return forward_stateless(context);
+  if (context.work && (context.work->header.canceled || context.work->header.status >= 200)) return -1;
+  const auto refusal = validate(context);
+  if (refusal.code) {
+    if (context.work) {
+      reply(context, refusal.code, refusal.reason, refusal.headers);
+      if (context.kind == RouteKind::Request) (void)commit(*context.work, *context.outputs);
+    } else {
+      reply_stateless(context, refusal.code, refusal.reason, refusal.headers);
+    }
+    return -1;
+  }
+  const bool created = !context.work;
+  if (created && !new_work(context)) {
+    reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
+    return -1;
+  }
+  Work& work = *context.work;
+  work.header.flags = context.flags;
+  const std::uint8_t before = work.header.branch_count;
+  context.more_targets.insert(context.more_targets.begin(), context.target);
+  const auto asked = context.more_targets.size();
+  start_next_targets(context);
+  if (work.header.branch_count == before) {
+    // Nothing could be sent: too little breadth (RFC 5393), or no target that we can reach.
+    const bool breadth = request.find("Max-Breadth") && asked > 1;
+    if (created) {
+      discard(work);
+      context.work = nullptr;
+      reply_stateless(context, breadth ? 440 : 478, breadth ? "Max-Breadth Exceeded" : "Unresolvable destination");
+    } else if (context.kind == RouteKind::Request) {
+      reply(context, breadth ? 440 : 478, breadth ? "Max-Breadth Exceeded" : "Unresolvable destination");
+      (void)commit(work, *context.outputs);
+    }
+    return -1;
+  }
+  context.relayed = true;
+  context.finished = true;
+  save_context(context);
+  if (created && work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying, 16.2
+  if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
+  if (!commit(work, *context.outputs)) {
+    if (created) discard(work);
+    context.work = nullptr;
+    reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
+    return -1;
+  }
+  context.transaction = work.id;
+  return 1;
+}
+
+}  // namespace perdure::proxy

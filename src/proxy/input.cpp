@@ -1,0 +1,150 @@
+// Where inputs enter the core: which transaction, if any, does a message belong to?
+#include "proxy/context_codec.hpp"
+#include "proxy/core.hpp"
+#include "sip/builder.hpp"
+
+namespace perdure::proxy {
+
+using transaction::Branch;
+using transaction::BranchParameter;
+using transaction::Event;
+using transaction::Machine;
+using transaction::State;
+
+namespace {
+Event response_event(std::uint16_t status) {
+  return status < 200 ? Event::Response1xx : status < 300 ? Event::Response2xx : Event::Response3xxTo6xx;
+}
+}  // namespace
+
+void Proxy::Impl::on_received(const Received& received, Time now, Outputs& outputs) {
+  FrameScope scope(*this, outputs);
+  Frame& frame = scope.frame;
+  frame.received = received;
+  frame.context.now = now;
+  const auto parsed = frame.message.parse(received.bytes);
+  frame.context.received = &frame.received;
+  frame.context.message = &frame.message;
+  frame.context.edits = &frame.edits;
+  const auto checked = parsed ? frame.message.check() : parsed;
+  if (!checked) {
+    ++counters_.malformed;
+    if (frame.message.is_request()) (void)reply_stateless(frame.context, checked.error().status, checked.error().reason);
+    return;
+  }
+  if (frame.message.is_request()) {
+    ++counters_.requests;
+    on_request(frame, now);
+  } else {
+    ++counters_.responses;
+    on_response(frame, now);
+  }
+}
+
+void Proxy::Impl::on_request(Frame& frame, Time now) {
+  RoutingContext& context = frame.context;
+  const auto method = frame.message.method();
+  const auto key = transaction::server_key(frame.message, options_.secret);
+  const auto found = key ? index_.find(*key) : index_.end();
+  if (found != index_.end() && method != sip::Method::Cancel && load(found->second, frame.work)) {
+    Work& work = frame.work;
+    if (record_mark_) *record_mark_ = work.id.value;
+    if (method == sip::Method::Ack) {
+      // 17.2.1: the ACK of a non-2xx ends here. With a 2xx it would have a branch of its own, but older clients reuse it: let it pass.
+      if (work.header.state == State::Completed || work.header.state == State::Confirmed) {
+        server_event(work, Event::Ack, now);
+        (void)commit(work, *context.outputs);
+        return;
+      }
+    } else if (method == work.header.method) {
+      ++counters_.retransmissions_absorbed;
+      server_event(work, Event::Request, now);
+      if (work.emit) emit(work, work.emit, *context.outputs);  // nothing to commit: the response stands in the store already
+      return;
+    }
+  }
+  context.kind = RouteKind::Request;
+  const bool ran = runner_.run(context, RouteKind::Request, {});
+  if (!ran) {
+    ++counters_.script_errors;
+    if (context.work && context.work->header.status < 200 && !context.relayed) {
+      reply(context, 500, "Server Internal Error");
+      (void)commit(*context.work, *context.outputs);
+    } else if (!context.finished) {
+      (void)reply_stateless(context, 500, "Server Internal Error");
+    }
+  }
+}
+
+void Proxy::Impl::on_response(Frame& frame, Time now) {
+  RoutingContext& context = frame.context;
+  const sip::Via* top = frame.message.top_via();
+  const sip::CSeq* cseq = frame.message.cseq();
+  if (!top || !cseq || !is_myself(top->host, top->port)) {
+    ++counters_.stray_responses;  // 18.1.2: not sent for a request of ours
+    return;
+  }
+  context.kind = RouteKind::Reply;
+  context.status = frame.message.status();
+  if (listener_ && top->branch.starts_with("z9hG4bKl")) return listener_->on_local_response(top->branch, frame.message.status(), now);
+
+  const auto parameter = BranchParameter::parse(top->branch);
+  const bool known = parameter && load(store::RecordId{parameter->record}, frame.work) && frame.work.header.nonce == parameter->nonce &&
+                     parameter->branch < frame.work.header.branch_count;
+  if (known) {
+    context.work = &frame.work;
+    context.transaction = frame.work.id;
+    context.branch = parameter->branch;
+    if (record_mark_) *record_mark_ = frame.work.id.value;
+  }
+  if (!runner_.run(context, RouteKind::Reply, {})) ++counters_.script_errors;
+  if (context.drop && (context.status < 200 || !known)) return;  // a final response is never dropped: its transaction must end
+  if (!known) return forward_response_stateless(frame);
+  if (cseq->method == sip::Method::Cancel && frame.work.header.method == sip::Method::Invite)
+    on_cancel_response(frame, parameter->branch, now);
+  else if (cseq->method == frame.work.header.method)
+    on_client_response(frame, parameter->branch, now);
+}
+
+void Proxy::Impl::on_cancel_response(Frame& frame, std::size_t index, Time now) {
+  Work& work = frame.work;
+  Branch& branch = work.branches[index];
+  const auto* row = find(Machine::NonInviteClient, branch.cancel_state, response_event(frame.message.status()));
+  if (!row) return;
+  branch.cancel_state = row->next;
+  if (row->actions & transaction::StopRetransmit) branch.cancel_retransmit_at = never;
+  if (row->actions & transaction::StartExpire) branch.cancel_expire_at = now + options_.t4;  // K
+  (void)commit(work, *frame.context.outputs);
+}
+
+void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) {
+  RoutingContext& context = frame.context;
+  Work& work = frame.work;
+  const std::uint16_t status = frame.message.status();
+  const transaction::Row* row = nullptr;
+  const bool first_provisional = work.branches[index].state == State::Calling || work.branches[index].state == State::Trying;
+  if (!client_event(work, index, response_event(status), now, &row)) return;  // a retransmission that the machine absorbs
+  if (status == 100 && !first_provisional && !work.emit) return;
+  if (row->actions & transaction::PassUp) {
+    if (work.header.context) {
+      FrameScope scope(*this, *context.outputs);
+      RoutingContext& stored = scope.frame.context;
+      stored.work = &work;
+      load_context(stored);
+      if (!stored.armed.reply.empty()) {
+        context.kind = RouteKind::OnReply;
+        context.flags = work.header.flags;
+        context.variables = stored.variables;
+        if (!runner_.run(context, RouteKind::OnReply, stored.armed.reply)) ++counters_.script_errors;
+        work.header.flags = context.flags;
+      }
+    }
+    pass_up(frame, index, now);
+  } else if (row->actions & transaction::SendAck) {
+    // The final response again: its ACK was lost (17.1.1.2).
+    if (!work.branches[index].response) work.branches[index].response = write(work, frame.message.bytes());
+  }
+  (void)commit(work, *context.outputs);
+}
+
+}  // namespace perdure::proxy

@@ -1,0 +1,45 @@
+#pragma once
+// What one input led to, in the order in which it must leave. Commits have happened when a Send is appended: persist, then speak.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/socket_address.hpp"
+
+namespace perdure::proxy {
+
+// `bytes` is valid until Outputs::clear().
+struct Send {
+  std::string_view bytes;
+  SocketAddress destination;
+  std::uint16_t socket = 0;      // index of the local socket to send from
+  std::uint64_t connection = 0;  // 0: datagram
+};
+
+// Owns the bytes that no store blob holds. Reused from batch to batch: chunks are kept, so the steady state allocates nothing.
+class Outputs {
+ public:
+  void send(const Send& send) { sends_.push_back(send); }
+  // Room for a message that will be sent; shrink with keep() to what was written. Valid until clear().
+  [[nodiscard]] std::span<char> reserve(std::size_t size);
+  [[nodiscard]] std::string_view keep(std::size_t written);
+  [[nodiscard]] std::string_view copy(std::string_view bytes);
+
+  [[nodiscard]] std::span<const Send> sends() const { return sends_; }
+  [[nodiscard]] bool empty() const { return sends_.empty(); }
+  void clear();
+
+ private:
+  static constexpr std::size_t chunk_bytes = 256 * 1024;
+  struct Chunk {
+    std::unique_ptr<char[]> data;
+    std::size_t size = 0;
+  };
+  std::vector<Send> sends_;
+  std::vector<Chunk> chunks_;
+  std::size_t chunk_ = 0, used_ = 0;
+};
+
+}  // namespace perdure::proxy

@@ -1,0 +1,111 @@
+#include "proxy/proxy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/case.hpp"
+#include "base/checksum.hpp"
+#include "proxy/core.hpp"
+
+namespace perdure::proxy {
+
+std::uint32_t LocalSocket::key() const {
+  std::array<std::uint8_t, 20> bytes{};
+  std::ranges::copy(address.ip, bytes.begin());
+  bytes[16] = static_cast<std::uint8_t>(transport);
+  bytes[17] = static_cast<std::uint8_t>(address.family);
+  bytes[18] = static_cast<std::uint8_t>(address.port >> 8);
+  bytes[19] = static_cast<std::uint8_t>(address.port);
+  return static_cast<std::uint32_t>(checksum(bytes.data(), bytes.size()));
+}
+
+Proxy::Impl::Impl(Proxy& self, const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count,
+                  RouteRunner& runner, Random random)
+    : self_(self), options_(options), store_(store), worker_(worker), worker_count_(worker_count), runner_(runner), random_(random) {
+  for (const auto& socket : options_.sockets) socket_keys_.push_back(socket.key());
+}
+
+Frame& Proxy::Impl::push_frame(Outputs& outputs) {
+  if (depth_ == frames_.size()) frames_.push_back(std::make_unique<Frame>(self_));
+  Frame& frame = *frames_[depth_++];
+  frame.edits.clear();
+  frame.branch_edits.clear();
+  frame.context.reset();
+  frame.context.outputs = &outputs;
+  return frame;
+}
+
+std::uint16_t Proxy::Impl::socket_from(std::uint32_t key, std::uint16_t fallback) const {
+  const auto found = std::ranges::find(socket_keys_, key);
+  return found == socket_keys_.end() ? fallback : static_cast<std::uint16_t>(found - socket_keys_.begin());
+}
+
+Proxy::Proxy(const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
+             Random random)
+    : impl_(std::make_unique<Impl>(*this, options, store, worker, worker_count, runner, random)) {}
+Proxy::~Proxy() = default;
+
+void Proxy::attach(Time now, Outputs& outputs) {
+  impl_->attach(now, outputs);
+}
+void Proxy::on_received(const Received& received, Time now, Outputs& outputs) {
+  impl_->on_received(received, now, outputs);
+  if (impl_->record_mark_) *impl_->record_mark_ = store::RecordId::none.value;
+}
+void Proxy::on_tick(Time now, Outputs& outputs) {
+  impl_->on_tick(now, outputs);
+}
+Time Proxy::next_deadline() const {
+  return impl_->wheel_.next();
+}
+void Proxy::outputs_sent() {
+  impl_->outputs_sent();
+}
+void Proxy::set_local_listener(LocalListener* listener) {
+  impl_->listener_ = listener;
+}
+const ProxyCounters& Proxy::counters() const {
+  return impl_->counters_;
+}
+std::size_t Proxy::open_transactions() const {
+  return impl_->index_.size();
+}
+std::vector<TransactionView> Proxy::transactions(std::size_t limit, Time now) const {
+  return impl_->transactions(limit, now);
+}
+const ProxyOptions& Proxy::options() const {
+  return impl_->options_;
+}
+void Proxy::set_record_mark(std::uint32_t* mark) {
+  impl_->record_mark_ = mark;
+}
+
+std::string Proxy::make_local_branch() {
+  return fmt::format("z9hG4bKl{:016x}", impl_->random_.next());
+}
+
+std::uint32_t partition_of(std::string_view message, std::uint32_t partition_count) {
+  // The first header line named Call-ID or i; no full parse, since another worker may do that.
+  std::size_t line = message.find('\n');
+  while (line != std::string_view::npos && line + 1 < message.size()) {
+    const std::size_t begin = line + 1;
+    line = message.find('\n', begin);
+    const char first = to_lower(message[begin]);
+    if (first == '\r' || first == '\n') break;
+    if (first != 'c' && first != 'i') continue;
+    std::string_view text = message.substr(begin, (line == std::string_view::npos ? message.size() : line) - begin);
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) continue;
+    std::string_view header = text.substr(0, colon);
+    while (!header.empty() && (header.back() == ' ' || header.back() == '\t')) header.remove_suffix(1);
+    if (!equals_ignore_case(header, "call-id") && !equals_ignore_case(header, "i")) continue;
+    text.remove_prefix(colon + 1);
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+    return static_cast<std::uint32_t>(checksum(text) % partition_count);
+  }
+  return 0;
+}
+
+}  // namespace perdure::proxy

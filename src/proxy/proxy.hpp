@@ -1,0 +1,100 @@
+#pragma once
+// The proxy core of one worker: RFC 3261 16 and 17, sans I/O. Takes an input and `now`, commits to the store, appends to Outputs.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "proxy/outputs.hpp"
+#include "proxy/received.hpp"
+#include "proxy/route_runner.hpp"
+#include "store/store.hpp"
+
+namespace perdure::proxy {
+
+// What of the transactions survives the engine ([state] persist).
+enum class Persist : std::uint8_t { Full, Routes, Off };
+
+struct ProxyOptions {
+  std::vector<LocalSocket> sockets;
+  std::vector<std::string> aliases;  // "host" or "host:port" that are ours beside the sockets' addresses
+  Persist persist = Persist::Full;
+  Duration t1 = 500ms, t2 = 4s, t4 = 5s;
+  Duration timer_c = 180s;
+  Duration fr_timer = 32s;  // how long a branch may stay without any response; Kamailio's fr_timer (RFC 3261 Timer B: 64*T1)
+  bool forward_stray_responses = true;
+  bool cancel_unknown_forwards = true;  // false: a CANCEL without transaction gets 481 instead of RFC 3261 16.10
+  std::uint32_t branches_max = 16;      // per transaction
+  std::uint32_t max_breadth = 60;       // RFC 5393 for requests that carry no Max-Breadth
+  std::string server_header = "Perdure";
+  std::uint64_t secret = 0;  // seeds branch parameters and To tags; kept in the store
+};
+
+// Counters since this engine started; one worker writes them, status reads them at any time.
+struct ProxyCounters {
+  std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
+                transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
+                resent_after_attach = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
+};
+
+// One open transaction as `perdure calls` shows it.
+struct TransactionView {
+  std::string call_id, method, from, to, request_uri, state;
+  struct Branch {
+    std::string uri, destination, state;
+    std::uint16_t status = 0;
+  };
+  std::vector<Branch> branches;
+  Duration age{};
+};
+
+class Proxy {
+ public:
+  // Works on the partitions of `store` for which partition % worker_count == worker.
+  Proxy(const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
+        Random random);
+  ~Proxy();
+  Proxy(const Proxy&) = delete;
+  Proxy& operator=(const Proxy&) = delete;
+
+  // Rebuilds indexes and timers from the store and sends again what may not have left. Call once, before any input.
+  void attach(Time now, Outputs& outputs);
+  void on_received(const Received& received, Time now, Outputs& outputs);
+  void on_tick(Time now, Outputs& outputs);
+  // When on_tick is due; `never` if no timer runs.
+  [[nodiscard]] Time next_deadline() const;
+  // All outputs of the batch have left: marks the records, frees what the sends pointed at.
+  void outputs_sent();
+
+  // A request of the server's own outside any transaction it proxies (probes): the answer comes to `on_local_response` of the listener.
+  class LocalListener {
+   public:
+    virtual ~LocalListener() = default;
+    // status 408 when nothing came within 64*T1. `branch` is the branch parameter that the request carried.
+    virtual void on_local_response(std::string_view branch, std::uint16_t status, Time now) = 0;
+  };
+  void set_local_listener(LocalListener* listener);
+  // The branch parameter for such a request; its responses are recognised by it.
+  [[nodiscard]] std::string make_local_branch();
+
+  [[nodiscard]] const ProxyCounters& counters() const;
+  [[nodiscard]] std::size_t open_transactions() const;
+  // At most `limit` transactions, any order.
+  [[nodiscard]] std::vector<TransactionView> transactions(std::size_t limit, Time now) const;
+  [[nodiscard]] const ProxyOptions& options() const;
+  // The record in work, RecordId::none between inputs: the suspect when the engine dies here.
+  void set_record_mark(std::uint32_t* mark);
+
+  class Impl;
+
+ private:
+  friend class RoutingContext;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The partition that owns a message: by Call-ID, without a full parse. Messages without Call-ID go to partition 0.
+[[nodiscard]] std::uint32_t partition_of(std::string_view message, std::uint32_t partition_count);
+
+}  // namespace perdure::proxy

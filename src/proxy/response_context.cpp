@@ -1,0 +1,201 @@
+// RFC 3261 16.7: what becomes of the responses of all branches.
+#include "proxy/context_codec.hpp"
+#include "proxy/core.hpp"
+
+namespace perdure::proxy {
+
+using transaction::Branch;
+using transaction::Event;
+using transaction::State;
+
+namespace {
+
+bool is_over(const Branch& branch) {
+  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None;
+}
+
+// 16.7 item 6: 6xx first, then the lowest class; within 4xx the codes that let the caller try again better.
+int rank(std::uint16_t status) {
+  if (status >= 600) return 0;
+  switch (status) {
+    case 401:
+    case 407:
+      return 4000;
+    case 415:
+    case 420:
+    case 484:
+      return 4001;
+    case 408:
+      return 4800;  // least telling
+    default:
+      return status / 100 * 1000 + 100 + status % 100;
+  }
+}
+
+}  // namespace
+
+int Proxy::Impl::best_branch(const Work& work) const {
+  int best = -1;
+  for (std::size_t i = 0; i < work.header.branch_count; ++i) {
+    const auto status = work.branches[i].status;
+    if (status < 300) continue;
+    if (best < 0 || rank(status) < rank(work.branches[static_cast<std::size_t>(best)].status)) best = static_cast<int>(i);
+  }
+  return best;
+}
+
+// A response that the client transaction let through.
+void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
+  RoutingContext& context = frame.context;
+  Work& work = *context.work;
+  auto& header = work.header;
+  Branch& branch = work.branches[index];
+  const std::uint16_t status = frame.message.status();
+  branch.status = status;
+  branch.timed_out = 0;
+
+  if (status < 200) {
+    if (branch.cancel_wanted) send_cancel(work, index, now);
+    if (status == 100 || header.status >= 200 || context.drop) return;  // item 5: 100 goes no further
+  } else if (status >= 300) {
+    branch.cancel_wanted = 0;
+    branch.response = write(work, frame.message.bytes());
+    if (status >= 600) cancel_branches(work, now, index);  // item 5: 6xx ends the search
+    branch_failed(work, now, context);
+    return;
+  }
+
+  // Item 3: our Via comes off; the rest goes upstream as it is.
+  for (const auto& value : frame.message.values(sip::HeaderName::Via)) {
+    frame.edits.remove_value(value);
+    break;
+  }
+  frame.scratch.clear();
+  frame.edits.serialize_append(frame.message, frame.scratch);
+  if (status >= 200) {
+    branch.cancel_wanted = 0;
+    ++counters_.responses_2xx;
+    // Item 10: a 2xx ends the other branches, and no target that waits is tried any more.
+    header.targets = {};
+    if (!header.canceled && header.cancel_headers.size == 0 && header.branch_count > 1 && header.status < 200)
+      header.cancel_headers = write(work, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n");
+    cancel_branches(work, now, index);
+    if (header.method == sip::Method::Invite && (header.state == State::Completed || header.state == State::Confirmed)) {
+      // RFC 3261 16.7 item 5: a 2xx to INVITE goes upstream even after another final response; nothing keeps it for retransmission.
+      context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection});
+      return;
+    }
+  }
+  set_response(work, frame.scratch, status, now);
+}
+
+// A branch has ended without success: the failure route decides when all have, then the best response goes upstream.
+void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
+  auto& header = work.header;
+  if (header.status >= 200) return;
+  for (std::size_t i = 0; i < header.branch_count; ++i)
+    if (!is_over(work.branches[i])) return;
+
+  FrameScope scope(*this, *cause.outputs);
+  Frame& frame = scope.frame;
+  RoutingContext& context = frame.context;
+  if (!frame.message.parse(read(work, header.request))) return;
+  frame.received = {frame.message.bytes(), header.source, socket_from(header.socket_key), header.connection};
+  context.received = &frame.received;
+  context.message = &frame.message;
+  context.edits = &frame.edits;
+  context.work = &work;
+  context.now = now;
+  context.transaction = work.id;
+  context.kind = RouteKind::Failure;
+  load_context(context);
+
+  const int best = best_branch(work);
+  bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600;
+  if (header.targets && !header.canceled && !six) {  // serial forking: the next lower q
+    if (decode_targets(read(work, header.targets), context.more_targets)) {
+      const auto before = header.branch_count;
+      start_next_targets(context);
+      if (header.branch_count > before) return;
+    }
+  }
+  if (!context.armed.failure.empty() && best >= 0) {
+    const Branch& branch = work.branches[static_cast<std::size_t>(best)];
+    context.branch = best;
+    context.status = branch.status;
+    context.timed_out = branch.timed_out != 0;
+    context.branch_replied = branch.timed_out == 0;
+    const std::string route = std::move(context.armed.failure);
+    context.armed.failure.clear();  // armed for one failure, as in Kamailio
+    if (branch.request) {
+      FrameScope sent(*this, *cause.outputs);
+      if (sent.frame.message.parse(read(work, branch.request))) context.target.uri = std::string(sent.frame.message.request_uri());
+    }
+    const bool ran = runner_.run(context, RouteKind::Failure, route);
+    header.flags = context.flags;
+    if (!ran) {
+      ++counters_.script_errors;
+      if (header.status < 200 && !context.relayed) reply(context, 500, "Server Internal Error");
+    }
+    if (context.relayed || header.status >= 200) return;
+    save_context(context);
+  }
+  send_best(work, now, context);
+}
+
+void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
+  auto& header = work.header;
+  const int best = best_branch(work);
+  if (best < 0) {
+    reply(context, 480, "Temporarily Unavailable");
+    return;
+  }
+  const Branch& branch = work.branches[static_cast<std::size_t>(best)];
+  std::uint16_t status = branch.status;
+  if (header.canceled && (branch.timed_out || status != 487) && status < 600) {
+    // A CANCEL that found no answer in time, or a branch that failed on its own meanwhile: 487 is what the caller waits for.
+    if (branch.timed_out) return reply(context, 487, "Request Terminated");
+  }
+  if (branch.timed_out || !branch.response) return reply(context, 408, "Request Timeout");
+  if (status == 503) return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
+
+  FrameScope scope(*this, *context.outputs);
+  Frame& frame = scope.frame;
+  if (!frame.message.parse(read(work, branch.response))) return reply(context, 500, "Server Internal Error");
+  for (const auto& value : frame.message.values(sip::HeaderName::Via)) {
+    frame.edits.remove_value(value);
+    break;
+  }
+  if (status == 401 || status == 407) {
+    // Item 7: the challenges of all branches go up together.
+    for (std::size_t i = 0; i < header.branch_count; ++i) {
+      const Branch& other = work.branches[i];
+      if (static_cast<int>(i) == best || (other.status != 401 && other.status != 407) || !other.response) continue;
+      FrameScope inner(*this, *context.outputs);
+      if (!inner.frame.message.parse(read(work, other.response))) continue;
+      for (const auto& field : inner.frame.message.headers())
+        if (field.name == sip::HeaderName::WwwAuthenticate || field.name == sip::HeaderName::ProxyAuthenticate)
+          frame.edits.append(inner.frame.message.bytes().substr(field.begin, field.end - field.begin));
+    }
+  }
+  if (!context.upstream_headers.empty()) frame.edits.append(context.upstream_headers);
+  frame.scratch.clear();
+  frame.edits.serialize_append(frame.message, frame.scratch);
+  set_response(work, frame.scratch, status, now);
+  switch (status / 100) {
+    case 3:
+      ++counters_.responses_3xx;
+      break;
+    case 4:
+      ++counters_.responses_4xx;
+      break;
+    case 5:
+      ++counters_.responses_5xx;
+      break;
+    default:
+      ++counters_.responses_6xx;
+      break;
+  }
+}
+
+}  // namespace perdure::proxy

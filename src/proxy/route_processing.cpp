@@ -1,0 +1,100 @@
+// RFC 3261 16.4 and 16.12: Route and Record-Route.
+#include "proxy/core.hpp"
+#include "sip/name_addr.hpp"
+#include "sip/uri.hpp"
+
+namespace perdure::proxy {
+namespace {
+
+struct RouteValue {
+  sip::Message::Value value;
+  sip::NameAddr address;
+  sip::Uri uri;
+};
+
+std::optional<RouteValue> parse_route(const sip::Message::Value& value) {
+  const auto address = sip::NameAddr::parse(value.text);
+  if (!address) return std::nullopt;
+  const auto uri = sip::Uri::parse(address->uri);
+  if (!uri) return std::nullopt;
+  return RouteValue{value, *address, *uri};
+}
+
+}  // namespace
+
+int Proxy::Impl::loose_route(RoutingContext& context) {
+  const sip::Message& request = *context.message;
+  if (context.routes_removed != 0 || !request.find(sip::HeaderName::Route)) return -1;
+  const auto ruri = sip::Uri::parse(request.request_uri());
+  std::optional<RouteValue> first, second, last;
+  std::size_t count = 0;
+  for (const auto& value : request.values(sip::HeaderName::Route)) {
+    auto route = parse_route(value);
+    if (!route) return -1;
+    ++count;
+    if (count == 1) first = route;
+    if (count == 2) second = route;
+    last = route;
+  }
+  if (!first) return -1;
+  if (ruri && ruri->has_param("lr") && is_myself(ruri->host, ruri->port)) {
+    // A strict router before us put our Record-Route URI into the Request-URI: the real one is the last Route value.
+    context.target.uri = std::string(last->address.uri);
+    context.edits->remove_value(last->value);
+    context.route_params = std::string(ruri->params);
+    return 1;
+  }
+  if (!is_myself(first->uri.host, first->uri.port)) return count ? 1 : -1;
+  context.route_params = std::string(first->uri.params);
+  context.edits->remove_value(first->value);
+  context.routes_removed = 1;
+  if (first->uri.has_param("r2") && second && second->uri.has_param("r2") && is_myself(second->uri.host, second->uri.port)) {
+    context.edits->remove_value(second->value);
+    context.routes_removed = 2;
+  }
+  // Another proxy that does not loose-route comes next: 16.6 item 6.
+  std::size_t index = 0;
+  for (const auto& value : request.values(sip::HeaderName::Route)) {
+    if (index++ != context.routes_removed) continue;
+    const auto next = parse_route(value);
+    if (next && !next->uri.has_param("lr")) {
+      context.request_uri_route = std::string(context.target.uri.empty() ? request.request_uri() : std::string_view(context.target.uri));
+      context.target.uri = std::string(next->address.uri);
+      context.edits->remove_value(value);
+      ++context.routes_removed;
+      context.edits->append("Route: <" + context.request_uri_route + ">\r\n");
+    }
+    break;
+  }
+  return 1;
+}
+
+void Proxy::Impl::append_record_route(const RoutingContext& context, std::uint16_t out_socket, std::string& out) const {
+  const auto line = [&](std::uint16_t index, bool doubled) {
+    const auto& socket = options_.sockets[index];
+    out += "Record-Route: <sip:";
+    out += socket.advertised_host;
+    if (socket.advertised_port != 5060) {
+      out += ':';
+      out += std::to_string(socket.advertised_port);
+    }
+    if (socket.transport != Transport::Udp) {
+      out += ";transport=";
+      out += name(socket.transport);
+    }
+    out += ";lr";
+    if (doubled) out += ";r2=on";
+    if (const auto* from = context.message->from(); from && !from->tag.empty()) {
+      out += ";ftag=";
+      out += from->tag;
+    }
+    out += context.record_route_params;
+    out += ">\r\n";
+  };
+  const std::uint16_t in_socket = context.received->socket;
+  const bool doubled = in_socket != out_socket;
+  line(out_socket, doubled);
+  if (doubled) line(in_socket, true);
+}
+
+}  // namespace perdure::proxy

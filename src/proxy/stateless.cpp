@@ -1,0 +1,89 @@
+// RFC 3261 16.11 and 8.2.7: what is forwarded or answered without a transaction.
+#include <charconv>
+
+#include "base/checksum.hpp"
+#include "proxy/core.hpp"
+#include "sip/builder.hpp"
+
+namespace perdure::proxy {
+
+int Proxy::Impl::forward_stateless(RoutingContext& context) {
+  const auto refusal = validate(context);
+  if (refusal.code) {
+    reply_stateless(context, refusal.code, refusal.reason, refusal.headers);
+    return -1;
+  }
+  const auto hop = next_hop(context, context.target);
+  if (!hop) {
+    reply_stateless(context, 478, "Unresolvable destination");
+    return -1;
+  }
+  const auto branch = transaction::stateless_branch(*context.message, options_.secret);
+  FrameScope scope(*this, *context.outputs);
+  auto& text = scope.frame.scratch;
+  text.clear();
+  sip::Edits& edits = scope.frame.edits;
+  edits = *context.edits;
+  write_forwarded(context, context.target, *hop, {branch.data(), branch.size()}, edits, 0, text);
+  ++counters_.stateless;
+  context.finished = true;
+  context.outputs->send({context.outputs->copy(text), hop->address, hop->socket, 0});
+  return 1;
+}
+
+// 16.11: a response whose transaction is not here goes where the next Via says.
+void Proxy::Impl::forward_response_stateless(Frame& frame) {
+  ++counters_.stray_responses;
+  if (!options_.forward_stray_responses) return;
+  const sip::Message& response = frame.message;
+  const sip::Via* second = nullptr;
+  std::optional<sip::Via> parsed;
+  std::size_t index = 0;
+  for (const auto& value : response.values(sip::HeaderName::Via)) {
+    if (index++ == 0) {
+      frame.edits.remove_value(value);
+      continue;
+    }
+    parsed = sip::Via::parse(value.text);
+    second = parsed ? &*parsed : nullptr;
+    break;
+  }
+  if (!second) return;
+  const auto transport = transport_from(second->transport);
+  if (transport != Transport::Udp) return;
+  // 18.2.2: received and rport, as the hop before us wrote them.
+  std::uint16_t port = second->port ? second->port : std::uint16_t{5060};
+  if (!second->rport.empty()) std::from_chars(second->rport.data(), second->rport.data() + second->rport.size(), port);
+  const auto address = SocketAddress::parse(second->received.empty() ? second->host : second->received, port);
+  if (!address || port == 0) return;
+  frame.scratch.clear();
+  frame.edits.serialize_append(response, frame.scratch);
+  Outputs& outputs = *frame.context.outputs;
+  outputs.send({outputs.copy(frame.scratch), *address, frame.received.socket, 0});
+}
+
+int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers) {
+  context.finished = true;
+  const sip::Message& request = *context.message;
+  if (request.method() == sip::Method::Ack) return -1;  // an ACK is never answered
+  const sip::Via* top = request.top_via();
+  if (!top) return -1;
+  FrameScope scope(*this, *context.outputs);
+  auto& text = scope.frame.scratch;
+  text.clear();
+  // The same To tag for every retransmission of the request (8.2.7).
+  char tag[20];
+  const auto branch = transaction::stateless_branch(request, options_.secret);
+  const auto end = std::to_chars(tag, tag + sizeof tag, checksum(branch.data(), branch.size(), options_.secret), 16).ptr;
+  std::string via;
+  sip::via_with_received(*top, context.received->source, via);
+  std::string lines(headers);
+  lines += context.upstream_headers;
+  sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
+                      lines, {}, via, text);
+  context.outputs->send({context.outputs->copy(text), reply_address(request, context.received->source, context.force_rport),
+                         context.received->socket, context.received->connection});
+  return 1;
+}
+
+}  // namespace perdure::proxy

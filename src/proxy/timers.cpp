@@ -1,0 +1,84 @@
+// Timers of RFC 3261 17 and Timer C of 16.8. One deadline per record in the wheel: the first of all that it holds.
+#include <algorithm>
+
+#include "proxy/core.hpp"
+
+namespace perdure::proxy {
+
+using transaction::Branch;
+using transaction::Event;
+using transaction::Machine;
+using transaction::State;
+
+Time Proxy::Impl::deadline(const Work& work) {
+  const auto& header = work.header;
+  Time first = std::min(header.retransmit_at, header.expire_at);
+  bool over = header.state == State::Terminated;
+  for (std::size_t i = 0; i < header.branch_count; ++i) {
+    const Branch& branch = work.branches[i];
+    first = std::min({first, branch.retransmit_at, branch.expire_at, branch.cancel_retransmit_at, branch.cancel_expire_at});
+    over = over && (branch.state == State::Terminated || branch.state == State::None);
+  }
+  return over && first == never ? Time{} : first;  // all over: erased at the next tick
+}
+
+void Proxy::Impl::on_tick(Time now, Outputs& outputs) {
+  constexpr std::size_t per_tick_max = 1024;  // what is more comes at once in the next round, after the messages that wait
+  wheel_.advance(now, due_, per_tick_max);
+  for (const auto id : due_) on_record_due(store::RecordId{id}, now, outputs);
+}
+
+void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) {
+  if (record_mark_) *record_mark_ = id.value;
+  FrameScope scope(*this, outputs);
+  Work& work = scope.frame.work;
+  RoutingContext& context = scope.frame.context;
+  context.now = now;
+  if (load(id, work)) {
+    context.work = &work;
+    auto& header = work.header;
+    if (header.retransmit_at <= now) server_event(work, Event::TimerRetransmit, now);
+    if (header.expire_at <= now) server_event(work, Event::TimerExpire, now);
+    bool failed = false;
+    for (std::size_t i = 0; i < header.branch_count; ++i) {
+      Branch& branch = work.branches[i];
+      if (branch.expire_at <= now) {
+        const transaction::Row* row = nullptr;
+        client_event(work, i, Event::TimerExpire, now, &row);
+        if (row && (row->actions & transaction::TimedOut)) {
+          if (row->state == State::Proceeding && header.method == sip::Method::Invite && branch.cancel_state == State::None) {
+            send_cancel(work, i, now);  // 16.8: Timer C cancels the branch, its 487 or 64*T1 ends it
+            continue;
+          }
+          branch.state = State::Terminated;
+          branch.status = 408;
+          branch.timed_out = 1;
+          branch.cancel_wanted = 0;
+          branch.expire_at = branch.retransmit_at = never;
+          failed = true;
+        }
+      }
+      if (branch.retransmit_at <= now) client_event(work, i, Event::TimerRetransmit, now);
+      if (branch.cancel_state != State::None && (branch.cancel_expire_at <= now || branch.cancel_retransmit_at <= now)) {
+        // The CANCEL is a non-INVITE client transaction of its own.
+        const Event event = branch.cancel_expire_at <= now ? Event::TimerExpire : Event::TimerRetransmit;
+        if (const auto* row = find(Machine::NonInviteClient, branch.cancel_state, event)) {
+          branch.cancel_state = row->next;
+          if (row->actions & transaction::SendRequest) {
+            work.emit |= transaction::pending_cancel(i);
+            branch.cancel_interval_ms = std::min(branch.cancel_interval_ms * 2, static_cast<std::uint32_t>(options_.t2 / 1ms));
+            branch.cancel_retransmit_at = now + std::chrono::milliseconds(branch.cancel_interval_ms);
+          }
+        } else {
+          branch.cancel_retransmit_at = never;
+        }
+        if (branch.cancel_state == State::Terminated) branch.cancel_expire_at = branch.cancel_retransmit_at = never;
+      }
+    }
+    if (failed) branch_failed(work, now, context);
+    if (!commit(work, outputs)) wheel_.schedule(id.value, now + 100ms);  // the store is full: try again
+  }
+  if (record_mark_) *record_mark_ = store::RecordId::none.value;
+}
+
+}  // namespace perdure::proxy

@@ -1,0 +1,63 @@
+#include "store/extents.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/assert.hpp"
+
+namespace perdure::store {
+
+Extents::Extents(Mapping& mapping, std::uint32_t count, std::uint32_t extent_bytes, std::uint64_t table_offset, std::uint64_t data_offset)
+    : mapping_(mapping),
+      count_(count),
+      extent_bytes_(extent_bytes),
+      table_offset_(table_offset),
+      data_offset_(data_offset),
+      reserve_(count / 16) {
+  std::uint32_t free = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) free += mapping_.load_word(table_offset_ + 8 * std::uint64_t{i}) == 0;
+  free_count_ = free;
+}
+
+ExtentWord Extents::word(std::uint32_t extent) const {
+  return std::bit_cast<ExtentWord>(mapping_.load_word(table_offset_ + 8 * std::uint64_t{extent}));
+}
+
+std::uint32_t Extents::slots(const ExtentWord& word) const {
+  const std::uint32_t fit = word.slot_bytes ? extent_bytes_ / word.slot_bytes : 0;
+  return word.kind == Kind::None ? fit : std::min(fit, slots_per_extent_max);
+}
+
+std::uint32_t Extents::claim(const ExtentWord& word) {
+  const std::scoped_lock lock(claiming_);
+  if (free_count() == 0) return UINT32_MAX;
+  for (std::uint32_t step = 0; step < count_; ++step) {
+    const std::uint32_t extent = (cursor_ + step) % count_;
+    const std::uint64_t at = table_offset_ + 8 * std::uint64_t{extent};
+    if (mapping_.load_word(at) != 0) continue;
+    mapping_.store_word(at, std::bit_cast<std::uint64_t>(word));
+    free_count_.fetch_sub(1, std::memory_order_relaxed);
+    cursor_ = extent + 1;
+    return extent;
+  }
+  return UINT32_MAX;
+}
+
+void Extents::release(std::uint32_t extent) {
+  const std::scoped_lock lock(claiming_);
+  mapping_.store_word(table_offset_ + 8 * std::uint64_t{extent}, 0);
+  free_count_.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint32_t SlotMap::first_free(std::uint32_t count) const {
+  for (std::uint32_t i = 0; i * 64 < count; ++i)
+    if (~bits[i]) {
+      const auto slot = i * 64 + static_cast<std::uint32_t>(std::countr_one(bits[i]));
+      if (slot < count) return slot;
+    }
+  PERDURE_ASSERT(!"an extent without a free slot");
+  return 0;
+}
+
+}  // namespace perdure::store

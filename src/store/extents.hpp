@@ -1,0 +1,66 @@
+#pragma once
+// Extents: the 128 KiB pieces that partitions claim from the whole store, and which of their slots are in use (derived, in process memory).
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "store/format.hpp"
+#include "store/mapping.hpp"
+
+namespace perdure::store {
+
+class Extents {
+ public:
+  // `table_offset`: where the extent table lies; `data_offset`: where extent 0 begins.
+  Extents(Mapping& mapping, std::uint32_t count, std::uint32_t extent_bytes, std::uint64_t table_offset, std::uint64_t data_offset);
+
+  // A free extent for the partition, or UINT32_MAX. Thread-safe; rare.
+  [[nodiscard]] std::uint32_t claim(const ExtentWord& word);
+  void release(std::uint32_t extent);
+
+  [[nodiscard]] ExtentWord word(std::uint32_t extent) const;
+  [[nodiscard]] std::uint64_t offset(std::uint32_t extent) const { return data_offset_ + std::uint64_t{extent} * extent_bytes_; }
+  // The extent that a byte offset lies in, UINT32_MAX if none.
+  [[nodiscard]] std::uint32_t extent_at(std::uint64_t offset) const {
+    if (offset < data_offset_) return UINT32_MAX;
+    const std::uint64_t extent = (offset - data_offset_) / extent_bytes_;
+    return extent < count_ ? static_cast<std::uint32_t>(extent) : UINT32_MAX;
+  }
+  [[nodiscard]] std::uint32_t count() const { return count_; }
+  [[nodiscard]] std::uint32_t extent_bytes() const { return extent_bytes_; }
+  [[nodiscard]] std::uint32_t free_count() const { return free_count_.load(std::memory_order_relaxed); }
+  // New records stop here, so that existing calls can go on.
+  [[nodiscard]] bool in_reserve() const { return free_count() <= reserve_; }
+  [[nodiscard]] std::uint32_t slots(const ExtentWord& word) const;
+
+ private:
+  Mapping& mapping_;
+  const std::uint32_t count_, extent_bytes_;
+  const std::uint64_t table_offset_, data_offset_;
+  const std::uint32_t reserve_;
+  std::atomic<std::uint32_t> free_count_{0};
+  std::mutex claiming_;
+  std::uint32_t cursor_ = 0;
+};
+
+// Which slots of one extent are in use.
+struct SlotMap {
+  std::array<std::uint64_t, 32> bits{};  // 128 KiB / 64 bytes
+  std::uint32_t used = 0;
+
+  [[nodiscard]] bool test(std::uint32_t slot) const { return (bits[slot / 64] >> (slot % 64)) & 1; }
+  void set(std::uint32_t slot) {
+    bits[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    ++used;
+  }
+  void clear(std::uint32_t slot) {
+    bits[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+    --used;
+  }
+  // A free slot below `count`, which has one.
+  [[nodiscard]] std::uint32_t first_free(std::uint32_t count) const;
+};
+
+}  // namespace perdure::store

@@ -1,0 +1,56 @@
+#pragma once
+// The mapped file. Every write goes through here, so that a test can cut the process off after each one.
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace perdure::store {
+
+// Called before each write of at most 8 bytes, in program order. Tests only.
+class WriteObserver {
+ public:
+  virtual ~WriteObserver() = default;
+  virtual void before_write(std::uint64_t offset, std::size_t size) = 0;
+};
+
+class Mapping {
+ public:
+  Mapping(char* base, std::uint64_t size) : base_(base), size_(size) {}
+
+  [[nodiscard]] const char* at(std::uint64_t offset) const { return base_ + offset; }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  void write(std::uint64_t offset, const void* bytes, std::size_t size) {
+    if (observer_) [[unlikely]]
+      return write_observed(offset, bytes, size);
+    std::memcpy(base_ + offset, bytes, size);
+  }
+
+  // The commit: one aligned 8-byte store, after everything written before it.
+  void store_word(std::uint64_t offset, std::uint64_t value) {
+    if (observer_) [[unlikely]]
+      observer_->before_write(offset, sizeof value);
+    std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(base_ + offset)).store(value, std::memory_order_release);
+  }
+  [[nodiscard]] std::uint64_t load_word(std::uint64_t offset) const {
+    return std::atomic_ref<std::uint64_t>(*reinterpret_cast<std::uint64_t*>(base_ + offset)).load(std::memory_order_acquire);
+  }
+
+  void observe(WriteObserver* observer) { observer_ = observer; }
+
+ private:
+  void write_observed(std::uint64_t offset, const void* bytes, std::size_t size) {
+    for (std::size_t done = 0; done < size; done += 8) {
+      const std::size_t piece = size - done < 8 ? size - done : 8;
+      observer_->before_write(offset + done, piece);
+      std::memcpy(base_ + offset + done, static_cast<const char*>(bytes) + done, piece);
+    }
+  }
+
+  char* base_;
+  std::uint64_t size_;
+  WriteObserver* observer_ = nullptr;
+};
+
+}  // namespace perdure::store

@@ -1,0 +1,136 @@
+#pragma once
+// The share of the store that one thread owns: records and blobs. No locks but for claiming an extent.
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/assert.hpp"
+#include "store/extents.hpp"
+#include "store/kind_info.hpp"
+
+namespace perdure::store {
+
+// What an attach found; sums over the partitions.
+struct AttachCounts {
+  std::uint64_t records = 0, dropped = 0;
+};
+
+class Partition {
+ public:
+  // A record that attach had to drop; `why` names the check that failed.
+  using DropSink = void (*)(void* context, RecordId id, Kind kind, std::string_view header, std::string_view why);
+
+  Partition(Mapping& mapping, Extents& extents, std::vector<SlotMap>& maps, std::uint32_t index, std::span<const KindInfo> kinds);
+
+  // ---- blobs ----
+  // Copies the bytes in; none if the store is full or they are too large. Not part of any record before a commit refers to it.
+  [[nodiscard]] BlobRef write(std::string_view bytes);
+  // Valid until the blob is freed and reclaim() was called. Empty for none.
+  [[nodiscard]] std::string_view read(BlobRef ref) const;
+  // Gives back a blob that no commit refers to.
+  void abandon(BlobRef ref) { freed_.push_back(ref); }
+
+  // ---- records ----
+  // A slot for a new record, nothing written yet; none when the store is in its reserve or full.
+  template <class Header>
+  [[nodiscard]] RecordId reserve() {
+    return reserve(info<Header>());
+  }
+  // Gives a reserved slot back.
+  void unreserve(RecordId id);
+  // First commit of a reserved record.
+  template <class Header>
+  void create(RecordId id, const Header& header) {
+    put(info<Header>(), id, &header);
+  }
+  template <class Header>
+  [[nodiscard]] const Header& get(RecordId id) const {
+    return *static_cast<const Header*>(header_at(id));
+  }
+  template <class Header>
+  [[nodiscard]] bool is_live(RecordId id) const {
+    return is_live(Header::kind, id);
+  }
+  // The new state in one step; blobs that only the old one referred to are freed at the next reclaim().
+  template <class Header>
+  void commit(RecordId id, const Header& header) {
+    note_freed(info<Header>(), header_at(id), &header);
+    put(info<Header>(), id, &header);
+  }
+  template <class Header>
+  void erase(RecordId id) {
+    erase(info<Header>(), id);
+  }
+  [[nodiscard]] std::uint64_t sequence(RecordId id) const { return sequence_of(mapping_.load_word(record_offset(id))); }
+  // Up to which sequence the outputs of the record are known to have been sent.
+  [[nodiscard]] std::uint64_t sent_sequence(RecordId id) const { return mapping_.load_word(record_offset(id) + 8); }
+  void mark_sent(RecordId id) { mapping_.store_word(record_offset(id) + 8, sequence(id)); }
+  // f(RecordId, const Header&) for each live record; f may commit or erase the record it is given.
+  template <class Header, class F>
+  void for_each(F&& f) const {
+    const auto& list = kinds_state_[static_cast<std::size_t>(Header::kind)].extents;
+    for (std::size_t e = 0; e < list.size(); ++e) {
+      const std::uint32_t extent = list[e];
+      for (std::uint32_t slot = 0; slot < extents_.slots(extents_.word(extent)); ++slot)
+        if (const RecordId id{extent << 8 | slot}; maps_[extent].test(slot) && is_live(Header::kind, id)) f(id, get<Header>(id));
+    }
+  }
+  [[nodiscard]] std::uint64_t record_count(Kind kind) const { return kinds_state_[static_cast<std::size_t>(kind)].records; }
+  // Frees what commits have dropped. The caller has sent everything that pointed there.
+  void reclaim();
+
+  // ---- attach ----
+  // Rebuilds everything derived. `verify`: check all checksums. Call once, before anything else.
+  AttachCounts attach(bool verify, DropSink sink, void* sink_context);
+
+  // Bytes of slots in use.
+  [[nodiscard]] std::uint64_t used_bytes() const { return used_bytes_; }
+  [[nodiscard]] std::uint32_t index() const { return index_; }
+
+ private:
+  // The extents of one slot size or kind.
+  struct Pool {
+    std::vector<std::uint32_t> extents;  // all of them (kept for records only)
+    std::vector<std::uint32_t> open;     // those with a free slot; the last is used first
+    std::uint64_t records = 0;
+  };
+
+  template <class Header>
+  [[nodiscard]] const KindInfo& info() const {
+    const KindInfo& found = *by_kind_[static_cast<std::size_t>(Header::kind)];
+    return found;
+  }
+  [[nodiscard]] RecordId reserve(const KindInfo& info);
+  void put(const KindInfo& info, RecordId id, const void* header);
+  void erase(const KindInfo& info, RecordId id);
+  void note_freed(const KindInfo& info, const void* old_header, const void* new_header);
+  [[nodiscard]] bool is_live(Kind kind, RecordId id) const;
+  [[nodiscard]] std::uint64_t record_offset(RecordId id) const;
+  [[nodiscard]] const void* header_at(RecordId id) const;
+  [[nodiscard]] std::uint32_t allocate(Pool& pool, const ExtentWord& word, std::uint32_t& slot);
+  void free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot, bool give_back);
+  void free_blob(BlobRef ref);
+  [[nodiscard]] Pool& blob_pool(std::uint32_t slot_bytes);
+  // Where a reference points, if it may: a blob slot of this partition. Checks everything, for hostile bytes.
+  struct Place {
+    std::uint32_t extent, slot;
+  };
+  [[nodiscard]] bool place_of(BlobRef ref, Place& place) const;
+  [[nodiscard]] std::string_view check_record(const KindInfo& info, RecordId id, bool verify, BlobList& blobs) const;
+  static std::string_view read_checked(const void* self, BlobRef ref);
+
+  Mapping& mapping_;
+  Extents& extents_;
+  std::vector<SlotMap>& maps_;  // one per extent of the whole store; this partition touches only its own
+  const std::uint32_t index_;
+  std::array<const KindInfo*, kind_count> by_kind_{};
+  std::array<Pool, kind_count> kinds_state_;
+  std::vector<Pool> blob_pools_;  // by slot size class
+  std::vector<BlobRef> freed_;
+  std::uint64_t used_bytes_ = 0;
+};
+
+}  // namespace perdure::store

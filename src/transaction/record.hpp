@@ -1,0 +1,102 @@
+#pragma once
+// The transaction record: what the engine works on and what survives are the same bytes. docs/store-format.md describes them.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+#include "base/socket_address.hpp"
+#include "base/time.hpp"
+#include "sip/method.hpp"
+#include "store/store.hpp"
+#include "transaction/state.hpp"
+
+namespace perdure::transaction {
+
+inline constexpr std::size_t branches_max = 16;
+
+// A client transaction towards one target, and the client transaction of its CANCEL.
+struct Branch {
+  SocketAddress destination;
+  std::uint32_t socket_key = 0;  // LocalSocket::key of the socket it was sent from
+  State state = State::None;
+  State cancel_state = State::None;      // non-INVITE client machine of the CANCEL; None: not sent
+  std::uint8_t cancel_wanted = 0;        // a CANCEL goes out as soon as a provisional comes (RFC 3261 9.1)
+  std::uint8_t timed_out = 0;            // `status` was made here, by Timer B, C or F
+  std::uint16_t status = 0;              // last status code received, 0: none
+  std::uint16_t q = 1000;                // q-value in thousandths
+  std::uint32_t flags = 0;               // branch flags of the script
+  std::uint32_t interval_ms = 0;         // Timers A, E
+  std::uint32_t cancel_interval_ms = 0;  // Timer E of the CANCEL
+  Time retransmit_at = never;            // Timers A, E
+  Time expire_at = never;                // Timers B, C, D, F, K, M, by state
+  Time cancel_retransmit_at = never;     // Timer E of the CANCEL
+  Time cancel_expire_at = never;         // Timers F, K of the CANCEL
+  store::BlobRef request;                // as sent; freed when nothing can need it again
+  store::BlobRef response;               // final response as received, until the response context has chosen
+};
+
+// Outputs that a commit justifies and that are not yet known to have left. Bits of TransactionHeader::pending.
+inline constexpr std::uint64_t pending_response = 1;
+[[nodiscard]] constexpr std::uint64_t pending_request(std::size_t branch) {
+  return std::uint64_t{2} << (3 * branch);
+}
+[[nodiscard]] constexpr std::uint64_t pending_cancel(std::size_t branch) {
+  return std::uint64_t{4} << (3 * branch);
+}
+[[nodiscard]] constexpr std::uint64_t pending_ack(std::size_t branch) {
+  return std::uint64_t{8} << (3 * branch);
+}
+static_assert(3 * branches_max + 1 <= 64);
+
+struct TransactionHeader {
+  static constexpr store::Kind kind = store::Kind::Transaction;
+  static constexpr std::uint16_t layout = 1;
+
+  std::uint64_t key = 0;         // ServerKey of RFC 3261 17.2.3
+  std::uint64_t connection = 0;  // connection the request came by, 0: datagram
+  std::uint64_t pending = 0;
+  Time created{};
+  Time retransmit_at = never;     // Timer G
+  Time expire_at = never;         // Timers H, I, J, L, by state
+  SocketAddress source;           // where the request came from
+  SocketAddress reply_to;         // where responses go (RFC 3261 18.2.2, RFC 3581)
+  std::uint32_t socket_key = 0;   // LocalSocket::key of the socket it came by
+  std::uint32_t nonce = 0;        // part of the branch parameters: tells this transaction from the next in the same slot
+  std::uint32_t loop_hash = 0;    // part of the branch parameters: RFC 5393 4.2
+  std::uint32_t flags = 0;        // message flags of the script
+  std::uint32_t interval_ms = 0;  // Timer G
+  State state = State::None;
+  sip::Method method = sip::Method::Other;
+  std::uint8_t branch_count = 0;
+  std::uint8_t canceled = 0;  // a CANCEL came from upstream
+  std::uint16_t status = 0;   // last status sent upstream, 0: none
+  std::uint16_t reserved = 0;
+  store::BlobRef request;         // as received; freed when nothing can need it again
+  store::BlobRef response;        // last response sent upstream
+  store::BlobRef context;         // what the script left: armed routes, edits, variables (proxy/context_codec.hpp)
+  store::BlobRef cancel_headers;  // Reason lines for CANCELs that we send
+  store::BlobRef targets;         // targets of lower q not tried yet (serial forking)
+  store::BlobRef branches;        // Branch[branch_count] if more than one
+  Branch branch;                  // the branch, if just one
+
+  // `read` gives the bytes of a blob, empty if the reference is bad: with several branches their blobs are named in `branches`.
+  template <class F, class Read>
+  void for_each_blob(F&& f, Read&& read) const {
+    for (const auto& blob : {request, response, context, cancel_headers, targets, branches, branch.request, branch.response})
+      if (blob) f(blob);
+    if (!branches) return;
+    const std::string_view bytes = read(branches);
+    for (std::size_t at = 0; at + sizeof(Branch) <= bytes.size() && at < branches_max * sizeof(Branch); at += sizeof(Branch)) {
+      Branch one;
+      std::memcpy(&one, bytes.data() + at, sizeof one);
+      if (one.request) f(one.request);
+      if (one.response) f(one.response);
+    }
+  }
+};
+static_assert(std::is_trivially_copyable_v<TransactionHeader> && std::is_trivially_copyable_v<Branch>);
+static_assert(sizeof(Branch) == 96 && sizeof(TransactionHeader) == 264);
+
+}  // namespace perdure::transaction
