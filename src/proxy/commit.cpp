@@ -62,7 +62,12 @@ std::string_view Proxy::Impl::read(const Work& work, store::BlobRef blob) {
 store::BlobRef Proxy::Impl::write(Work& work, std::string_view bytes) {
   if (bytes.empty()) return {};
   const auto blob = store_.partition(work.partition).write(bytes);
-  if (!blob) ++counters_.store_full;
+  if (!blob) {
+    ++counters_.store_full;
+    return blob;
+  }
+  PERDURE_ASSERT(work.written_count < work.written.size());
+  work.written[work.written_count++] = blob;
   return blob;
 }
 
@@ -74,6 +79,7 @@ bool Proxy::Impl::load(store::RecordId id, Work& work) {
   work.partition = *partition;
   work.header = records.get<TransactionHeader>(id);
   work.emit = 0;
+  work.written_count = 0;
   work.created = false;
   if (records.sent_sequence(id) >= records.sequence(id)) work.header.pending = 0;
   if (work.header.branches) {
@@ -92,6 +98,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
   if (!work.created && finished(work) && !work.emit) {
     wheel_.cancel(work.id.value);
     if (const auto found = index_.find(header.key); found != index_.end() && found->second == work.id) index_.erase(found);
+    abandon_written(work, false);
     partition.erase<TransactionHeader>(work.id);
     return true;
   }
@@ -103,7 +110,10 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
     header.branch = work.branches[0];
   } else if (header.branch_count > 1) {
     header.branches = write(work, {reinterpret_cast<const char*>(work.branches.data()), header.branch_count * sizeof(Branch)});
-    if (!header.branches) return false;
+    if (!header.branches) {
+      if (!work.created) abandon_written(work, false);
+      return false;
+    }
   }
   if (work.created) {
     partition.create(work.id, header);
@@ -113,6 +123,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
   } else {
     partition.commit(work.id, header);
   }
+  if (work.written_count) abandon_written(work, true);
   wheel_.schedule(work.id.value, deadline(work));
   // Persist, then speak: from here on the outputs are justified by what stands in the store.
   emit(work, work.emit, outputs);
@@ -120,14 +131,22 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
   return true;
 }
 
-void Proxy::Impl::discard(Work& work) {
+void Proxy::Impl::abandon_written(Work& work, bool committed) {
   auto& partition = store_.partition(work.partition);
-  const auto& header = work.header;
-  for (const auto blob : {header.request, header.response, header.context, header.cancel_headers, header.targets, header.branches})
-    if (blob) partition.abandon(blob);
-  for (std::size_t i = 0; i < header.branch_count; ++i)
-    if (work.branches[i].request) partition.abandon(work.branches[i].request);
-  partition.unreserve(work.id);
+  for (std::size_t i = 0; i < work.written_count; ++i) {
+    bool referred = false;
+    if (committed) {
+      work.header.for_each_blob([&](store::BlobRef blob) { referred |= blob == work.written[i]; },
+                                [&](store::BlobRef blob) { return partition.read(blob); });
+    }
+    if (!referred) partition.abandon(work.written[i]);
+  }
+  work.written_count = 0;
+}
+
+void Proxy::Impl::discard(Work& work) {
+  abandon_written(work, false);
+  store_.partition(work.partition).unreserve(work.id);
   work.created = false;
 }
 

@@ -114,6 +114,8 @@ class Proxy::Impl {
   [[nodiscard]] bool load(store::RecordId id, Work& work);
   // Commits, then emits; erases the record when nothing is left to do. False: the store is full, nothing was changed or sent.
   bool commit(Work& work, Outputs& outputs);
+  // Gives back the blobs of this step that the committed header does not refer to; all of them if nothing was committed.
+  void abandon_written(Work& work, bool committed);
   // Takes back what a transaction that was never committed had taken.
   void discard(Work& work);
   void emit(const Work& work, std::uint64_t bits, Outputs& outputs);

@@ -73,6 +73,11 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
     } else if (!context.finished) {
       (void)reply_stateless(context, 500, "Server Internal Error");
     }
+  } else if (context.work && context.work->header.status < 200 && !context.relayed) {
+    // The script made a transaction and left it without a branch or an answer: nobody else would ever answer it.
+    ++counters_.script_errors;
+    reply(context, 500, "Server Internal Error");
+    (void)commit(*context.work, *context.outputs);
   }
 }
 

@@ -77,7 +77,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     ++counters_.responses_2xx;
     // Item 10: a 2xx ends the other branches, and no target that waits is tried any more.
     header.targets = {};
-    if (!header.canceled && header.cancel_headers.size == 0 && header.branch_count > 1 && header.status < 200)
+    if (!header.canceled && !header.cancel_headers && header.branch_count > 1 && header.status < 200)
       header.cancel_headers = write(work, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n");
     cancel_branches(work, now, index);
     if (header.method == sip::Method::Invite && (header.state == State::Completed || header.state == State::Confirmed)) {

@@ -16,6 +16,10 @@ struct RoutingContext::Work {
   transaction::TransactionHeader header;
   std::array<transaction::Branch, transaction::branches_max> branches;
   std::uint64_t emit = 0;  // outputs of this step: sent after the commit
+  // Blobs written in this step; those that the commit does not refer to are given back. A step writes at most a response for each branch,
+  // the request of each new branch and what the header itself refers to.
+  std::array<store::BlobRef, 3 * transaction::branches_max + 8> written;
+  std::size_t written_count = 0;
 };
 using Work = RoutingContext::Work;
 

@@ -101,15 +101,20 @@ void TimerWheel::advance(Time now, std::vector<std::uint32_t>& due, std::size_t 
 Time TimerWheel::next() const {
   if (size_ == 0) return never;
   if (heads_[overdue] != none) return Time(Duration(now_tick_ * tick_us));
+  // The first slot of a higher level may begin before the first of a lower one, so all levels are looked at.
+  std::int64_t first = INT64_MAX;
   for (std::size_t level = 0; level < level_count; ++level) {
     const std::int64_t base = now_tick_ >> (8 * level);
     for (std::int64_t step = 1; step <= 256; ++step) {
       const auto index = static_cast<std::size_t>((base + step) & 255);
-      if ((occupied_[level][index / 64] >> (index % 64)) & 1) return Time(Duration(((base + step) << (8 * level)) * tick_us));
+      if ((occupied_[level][index / 64] >> (index % 64)) & 1) {
+        first = std::min(first, (base + step) << (8 * level));
+        break;
+      }
       if (index % 64 == 0 && occupied_[level][index / 64] == 0) step += 63;
     }
   }
-  return Time(Duration((now_tick_ + 1) * tick_us));
+  return Time(Duration(first * tick_us));
 }
 
 }  // namespace perdure::transaction

@@ -1,0 +1,196 @@
+#pragma once
+// Call flows of each kind on the simulated network, and what must be true at their end whatever happened to the proxy.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/routing_context.hpp"
+#include "sim/proxy_node.hpp"
+#include "sim/user_agents.hpp"
+
+namespace perdure::proxy {
+
+inline SocketAddress address(int port) {
+  return *SocketAddress::parse("127.0.0.1", static_cast<std::uint16_t>(port));
+}
+inline constexpr int proxy_port = 5060, caller_port = 6000, gateway_port = 7001;
+
+// Routes as plain C++: to a list of gateways, in parallel or one after the other on failure.
+class TestRoutes : public RouteRunner {
+ public:
+  enum class Fork { Parallel, Serial, ByQ };
+  Fork fork = Fork::Serial;
+  int gateways = 1;
+  std::vector<int> failure_statuses;
+
+  bool run(RoutingContext& context, RouteKind kind, std::string_view name) override {
+    switch (kind) {
+      case RouteKind::Request:
+        return request(context);
+      case RouteKind::Failure:
+        return failure(context, name);
+      default:
+        return true;
+    }
+  }
+  void save_variables(RoutingContext&) override {}
+
+ private:
+  static std::string gateway_uri(int index) { return "sip:bob@" + address(gateway_port + index).text(); }
+
+  bool request(RoutingContext& context) {
+    const auto method = context.message->method();
+    if (method == sip::Method::Cancel) {
+      context.relay();
+      return true;
+    }
+    if (context.message->to()->tag.size()) {
+      if (context.loose_route() > 0)
+        context.relay();
+      else if (method != sip::Method::Ack)
+        context.send_reply(404, "Not Here");
+      return true;
+    }
+    context.record_route = true;
+    context.target.uri = gateway_uri(0);
+    if (fork != Fork::Serial)
+      for (int i = 1; i < gateways; ++i) {
+        Target target;
+        target.uri = gateway_uri(i);
+        if (fork == Fork::ByQ) target.q = static_cast<std::uint16_t>(1000 - 100 * i);
+        context.more_targets.push_back(target);
+      }
+    else if (gateways > 1) {
+      context.armed.failure = "next";
+      context.variables = "1";
+      context.variables_changed = true;
+    }
+    context.relay();
+    return true;
+  }
+
+  bool failure(RoutingContext& context, std::string_view name) {
+    if (name != "next" || context.is_canceled()) return true;
+    failure_statuses.push_back(context.status);
+    const int index = std::stoi(context.variables);
+    if (index >= gateways) return true;
+    context.target.uri = gateway_uri(index);
+    context.variables = std::to_string(index + 1);
+    context.variables_changed = true;
+    context.armed.failure = "next";
+    context.relay();
+    return true;
+  }
+};
+
+struct Flow {
+  std::string name;
+  TestRoutes::Fork fork = TestRoutes::Fork::Serial;
+  Duration cancel_after = never - Time{};
+  std::vector<sim::GatewayOptions> gateways;
+  std::set<std::uint16_t> finals;  // what the caller may see at the end, exactly
+  std::size_t dialogs = 0;         // 2xx with different To tags
+};
+
+struct Outcome {
+  std::vector<std::string> violations;
+  std::uint64_t writes = 0, outputs = 0, starts = 0;
+  std::string ladder;
+};
+
+inline ProxyOptions proxy_options() {
+  ProxyOptions options;
+  LocalSocket socket;
+  socket.address = address(proxy_port);
+  socket.advertised_host = "127.0.0.1";
+  socket.advertised_port = proxy_port;
+  options.sockets = {socket};
+  options.secret = 42;
+  return options;
+}
+
+inline std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\r'));
+}
+
+inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptions network_options = {}, std::uint64_t seed = 1) {
+  sim::Network network(seed, network_options);
+  TestRoutes routes;
+  routes.fork = flow.fork;
+  routes.gateways = static_cast<int>(flow.gateways.size());
+  sim::ProxyNode proxy(network, proxy_options(), routes, plan);
+  std::vector<std::unique_ptr<sim::Gateway>> gateways;
+  for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
+    auto options = flow.gateways[i];
+    options.address = address(gateway_port + static_cast<int>(i));
+    gateways.push_back(std::make_unique<sim::Gateway>(network, options));
+  }
+  sim::CallerOptions caller_options;
+  caller_options.address = address(caller_port);
+  caller_options.proxy = address(proxy_port);
+  caller_options.cancel_after = flow.cancel_after;
+  sim::Caller caller(network, caller_options);
+  caller.start();
+
+  Outcome outcome;
+  const auto fail = [&](std::string text) { outcome.violations.push_back(std::move(text)); };
+  if (!network.run(network.now() + 10min)) fail("something still happens after ten minutes");
+  outcome.writes = proxy.writes();
+  outcome.outputs = proxy.outputs();
+  outcome.starts = proxy.starts();
+  const auto& seen = caller.seen();
+  std::string finals;
+  for (const auto status : seen.finals) finals += std::to_string(status) + " ";
+  if (seen.finals != flow.finals) fail("the caller saw finals: " + finals);
+  if (seen.timed_out) fail("the caller's INVITE timed out");
+  if (seen.answered.size() != flow.dialogs) fail("dialogs: " + std::to_string(seen.answered.size()));
+  for (const auto& [tag, status] : seen.answered)
+    if (status != 200) fail("a BYE ended with " + std::to_string(status));
+  if (seen.cancel_sent && seen.cancel_status != 200) fail("the CANCEL ended with " + std::to_string(seen.cancel_status));
+  for (std::size_t i = 0; i < gateways.size(); ++i) {
+    const auto& gateway = *gateways[i];
+    const std::string who = "gateway " + std::to_string(i) + ": ";
+    for (const auto& violation : gateway.violations()) fail(who + violation);
+    if (gateway.transactions().size() > 1) fail(who + "the INVITE came on two branches");
+    for (const auto& [branch, transaction] : gateway.transactions()) {
+      if (transaction.last_status < 200 && !flow.gateways[i].answers.empty()) fail(who + "rings on");
+      if (transaction.last_status >= 200 && !transaction.acked) fail(who + "its final response was never acknowledged");
+    }
+  }
+  if (proxy.proxy().open_transactions() != 0) fail("transactions are left: " + std::to_string(proxy.proxy().open_transactions()));
+  if (const auto usage = proxy.store().usage(); usage.used_bytes != 0)
+    fail("bytes are left in the store: " + std::to_string(usage.used_bytes));
+  for (const auto& packet : network.trace())
+    outcome.ladder += std::to_string(packet.at.time_since_epoch().count() / 1000) + " " + packet.from.text() + " -> " + packet.to.text() +
+                      "  " + first_line(packet.bytes) + "\n";
+  return outcome;
+}
+
+inline std::vector<Flow> flows() {
+  using namespace std::chrono_literals;
+  using Fork = TestRoutes::Fork;
+  sim::GatewayOptions answers{{}, {{20ms, 180}, {300ms, 200}}, false};
+  sim::GatewayOptions rings{{}, {{20ms, 180}}, false};
+  sim::GatewayOptions rings_long{{}, {{20ms, 180}, {5s, 200}}, false};
+  sim::GatewayOptions crosses{{}, {{20ms, 180}, {400ms, 200}}, true};
+  sim::GatewayOptions busy{{}, {{20ms, 486}}, false};
+  sim::GatewayOptions fails{{}, {{20ms, 180}, {200ms, 503}}, false};
+  sim::GatewayOptions at_once{{}, {{10ms, 180}, {1ms, 200}}, false};
+  sim::GatewayOptions slow_ring{{}, {{1500ms, 180}, {5s, 200}}, false};
+  return {
+      {"answered", Fork::Serial, never - Time{}, {answers}, {200}, 1},
+      {"cancelled", Fork::Serial, 300ms, {rings}, {487}, 0},
+      {"busy", Fork::Serial, never - Time{}, {busy}, {486}, 0},
+      {"200 crosses CANCEL", Fork::Serial, 379ms, {crosses}, {200}, 1},
+      {"serial failover", Fork::Serial, never - Time{}, {fails, answers}, {200}, 1},
+      {"serial failover of three, the last one fails too", Fork::Serial, never - Time{}, {fails, fails, fails}, {500}, 0},
+      {"cancelled after failover", Fork::Serial, 600ms, {fails, rings_long}, {487}, 0},
+      {"parallel fork, two 2xx", Fork::Parallel, never - Time{}, {at_once, at_once}, {200}, 2},
+      {"parallel fork, one answers, the other is cancelled", Fork::Parallel, never - Time{}, {answers, rings_long}, {200}, 1},
+      {"parallel fork, cancelled, one rings late", Fork::Parallel, 300ms, {rings, slow_ring}, {487}, 0},
+      {"forking by q", Fork::ByQ, never - Time{}, {busy, busy, answers}, {200}, 1},
+  };
+}
+
+}  // namespace perdure::proxy
