@@ -1,12 +1,12 @@
 #include "sim/proxy_node.hpp"
 
 #include "base/assert.hpp"
-#include "transaction/record.hpp"
 
 namespace perdure::sim {
 
-ProxyNode::ProxyNode(Network& network, proxy::ProxyOptions options, proxy::RouteRunner& runner, CrashPlan plan, std::uint64_t store_bytes)
-    : network_(network), options_(std::move(options)), runner_(runner), plan_(plan), memory_(store_bytes / 8) {
+ProxyNode::ProxyNode(Network& network, proxy::ProxyOptions options, proxy::RouteRunner& runner, CrashPlan plan, proxy::Persist persist,
+                     std::uint64_t store_bytes)
+    : network_(network), options_(std::move(options)), runner_(runner), plan_(plan), persist_(persist), memory_(store_bytes / 8) {
   for (const auto& socket : options_.sockets)
     network_.attach(socket.address, [this](const Packet& packet) {
       inbox_.push_back(packet);
@@ -30,19 +30,27 @@ void ProxyNode::start() {
   ++starts_;
   proxy_.reset();
   store_.reset();
+  transactions_.reset();
   outputs_.clear();
   timer_at_ = never;
   store::Options options;
   options.partitions = 2;
   options.extent_bytes = 16 * 1024;
-  options.kinds = {store::kind_info<transaction::TransactionHeader>()};
+  options.kinds = proxy::store_kinds();
+  options.discard = persist_ == proxy::Persist::Off;
   options.monotonic_us = network_.now().time_since_epoch().count();
   options.secret = 42;
   auto opened = store::Store::attach_memory(reinterpret_cast<char*>(memory_.data()), memory_.size() * 8, options);
   PERDURE_ASSERT(opened.has_value());
   store_ = std::move(*opened);
   store_->observe(this);
-  proxy_ = std::make_unique<proxy::Proxy>(options_, *store_, 0, 1, runner_, Random(1000 + starts_));
+  if (persist_ != proxy::Persist::Full) {
+    auto of_process = store::Store::open(options);
+    PERDURE_ASSERT(of_process.has_value());
+    transactions_ = std::move(*of_process);
+  }
+  const proxy::Stores stores(transactions_ ? *transactions_ : *store_, persist_ == proxy::Persist::Routes ? store_.get() : nullptr);
+  proxy_ = std::make_unique<proxy::Proxy>(options_, stores, 0, 1, runner_, Random(1000 + starts_));
   proxy_->attach(store_->now(network_.now().time_since_epoch().count()), outputs_);
   flush();
 }

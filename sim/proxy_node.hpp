@@ -19,7 +19,8 @@ struct CrashPlan {
 
 class ProxyNode : private store::WriteObserver {
  public:
-  ProxyNode(Network& network, proxy::ProxyOptions options, proxy::RouteRunner& runner, CrashPlan plan, std::uint64_t store_bytes = 4 << 20);
+  ProxyNode(Network& network, proxy::ProxyOptions options, proxy::RouteRunner& runner, CrashPlan plan,
+            proxy::Persist persist = proxy::Persist::Full, std::uint64_t store_bytes = 4 << 20);
   ~ProxyNode() override;
 
   // Kills the process now, between two inputs, and starts the next.
@@ -29,7 +30,10 @@ class ProxyNode : private store::WriteObserver {
   [[nodiscard]] std::uint64_t outputs() const { return outputs_sent_; }
   [[nodiscard]] std::uint64_t starts() const { return starts_; }
   [[nodiscard]] proxy::Proxy& proxy() { return *proxy_; }
-  [[nodiscard]] store::Store& store() { return *store_; }
+  // Bytes in use in what survives, and what does not.
+  [[nodiscard]] std::uint64_t used_bytes() const {
+    return store_->usage().used_bytes + (transactions_ ? transactions_->usage().used_bytes : 0);
+  }
   [[nodiscard]] const SocketAddress& address() const { return options_.sockets.front().address; }
 
  private:
@@ -45,9 +49,11 @@ class ProxyNode : private store::WriteObserver {
   proxy::ProxyOptions options_;
   proxy::RouteRunner& runner_;
   CrashPlan plan_;
-  std::vector<std::uint64_t> memory_;  // what survives
-  std::deque<Packet> inbox_;           // received, not done: survives, too
-  std::unique_ptr<store::Store> store_;
+  proxy::Persist persist_;
+  std::vector<std::uint64_t> memory_;           // what survives
+  std::deque<Packet> inbox_;                    // received, not done: survives, too
+  std::unique_ptr<store::Store> store_;         // on memory_
+  std::unique_ptr<store::Store> transactions_;  // of this process only; null with Persist::Full
   std::unique_ptr<proxy::Proxy> proxy_;
   proxy::Outputs outputs_;
   std::uint64_t writes_ = 0, outputs_sent_ = 0, starts_ = 0;

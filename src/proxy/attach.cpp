@@ -8,6 +8,7 @@ using transaction::TransactionHeader;
 
 void Proxy::Impl::attach(Time now, Outputs& outputs) {
   wheel_ = transaction::TimerWheel(now);
+  if (routes_) attach_routes(now);
   for (std::uint32_t index = worker_; index < store_.partition_count(); index += worker_count_) {
     auto& partition = store_.partition(index);
     partition.for_each<TransactionHeader>([&](store::RecordId id, const TransactionHeader& header) {

@@ -1,4 +1,7 @@
 // RFC 3261 9 and 16.10: CANCEL, hop by hop.
+#include <algorithm>
+#include <span>
+
 #include "proxy/core.hpp"
 
 namespace perdure::proxy {
@@ -18,6 +21,10 @@ std::string reason_lines(const sip::Message& cancel) {
     }
   return lines;
 }
+
+bool is_open(const Branch& branch) {
+  return branch.state == State::Calling || branch.state == State::Proceeding;
+}
 }  // namespace
 
 int Proxy::Impl::relay_cancel(RoutingContext& context) {
@@ -25,7 +32,12 @@ int Proxy::Impl::relay_cancel(RoutingContext& context) {
   const auto found = key ? index_.find(*key) : index_.end();
   FrameScope scope(*this, *context.outputs);
   Work& work = scope.frame.work;
-  if (found == index_.end() || !load(found->second, work)) return 1;
+  if (found == index_.end() || !load(found->second, work)) {
+    if (!routes_ || !key || !has_recovered(*key, false)) return 1;
+    if (!revive(*key, *context.message, work, context.now, *context.outputs)) return 0;  // no room: the retransmission tries again
+    work.header.canceled = 0;  // if an engine before had begun with this CANCEL, it begins anew
+    for (auto& branch : work.branches) branch.cancel_wanted = 0;
+  }
   ++counters_.cancels;
   context.finished = true;
   if (work.header.canceled || work.header.state != State::Proceeding) {
@@ -38,8 +50,8 @@ int Proxy::Impl::relay_cancel(RoutingContext& context) {
   if (!reason.empty()) work.header.cancel_headers = write(work, reason);
   work.header.targets = {};  // nothing new is tried after a CANCEL
   cancel_branches(work, context.now);
-  if (work.header.branch_count == 0) {
-    // The script has not relayed yet: answer now.
+  if (std::ranges::none_of(std::span(work.branches.data(), work.header.branch_count), is_open)) {
+    // The script has not relayed yet, or (persist = "routes") every branch ended before the restart: answer now.
     RoutingContext& inner = scope.frame.context;
     inner.work = &work;
     inner.now = context.now;

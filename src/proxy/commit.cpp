@@ -99,10 +99,15 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
     wheel_.cancel(work.id.value);
     if (const auto found = index_.find(header.key); found != index_.end() && found->second == work.id) index_.erase(found);
     abandon_written(work, false);
+    if (routes_) erase_routes(work);
     partition.erase<TransactionHeader>(work.id);
     return true;
   }
   header.pending |= work.emit;
+  if (routes_ && !update_routes(work, outputs)) {
+    if (!work.created) abandon_written(work, false);
+    return false;
+  }
   shed(work);
   header.branch = {};
   header.branches = {};
@@ -145,6 +150,7 @@ void Proxy::Impl::abandon_written(Work& work, bool committed) {
 }
 
 void Proxy::Impl::discard(Work& work) {
+  if (routes_) erase_routes(work);
   abandon_written(work, false);
   store_.partition(work.partition).unreserve(work.id);
   work.created = false;
@@ -199,7 +205,10 @@ void Proxy::Impl::outputs_sent() {
     if (partition && store_.partition(*partition).is_live<TransactionHeader>(id)) store_.partition(*partition).mark_sent(id);
   }
   unsent_.clear();
-  for (std::uint32_t i = worker_; i < store_.partition_count(); i += worker_count_) store_.partition(i).reclaim();
+  for (std::uint32_t i = worker_; i < store_.partition_count(); i += worker_count_) {
+    store_.partition(i).reclaim();
+    if (routes_) routes_->partition(i).reclaim();
+  }
 }
 
 void Proxy::Impl::save_context(RoutingContext& context) {

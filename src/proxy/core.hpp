@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "proxy/proxy.hpp"
@@ -17,6 +18,7 @@
 #include "transaction/key.hpp"
 #include "transaction/machine.hpp"
 #include "transaction/record.hpp"
+#include "transaction/route_record.hpp"
 #include "transaction/timer_wheel.hpp"
 
 namespace perdure::proxy {
@@ -41,8 +43,8 @@ struct NextHop {
 
 class Proxy::Impl {
  public:
-  Impl(Proxy& self, const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
-       Random random);
+  Impl(Proxy& self, const ProxyOptions& options, const Stores& stores, std::uint32_t worker, std::uint32_t worker_count,
+       RouteRunner& runner, Random random);
 
   // ---- input.cpp ----
   void on_received(const Received& received, Time now, Outputs& outputs);
@@ -129,6 +131,30 @@ class Proxy::Impl {
   void attach(Time now, Outputs& outputs);
   [[nodiscard]] std::vector<TransactionView> transactions(std::size_t limit, Time now);
 
+  // ---- routes.cpp; only with persist = "routes" ----
+  enum class Recovery : std::uint8_t {
+    None,
+    Revived,
+    Done
+  };  // of a response: forward it statelessly, frame.work is its transaction, all is done
+  [[nodiscard]] Recovery recover_response(const transaction::BranchParameter& name, Frame& frame, Time now);
+  // A transaction from the recovered routes of `key`, committed. `like`: any message of that transaction.
+  [[nodiscard]] bool revive(std::uint64_t key, const sip::Message& like, Work& work, Time now, Outputs& outputs);
+  // The INVITE of recovered routes again: context.work gets their branches. False: no room.
+  [[nodiscard]] bool resume_routes(RoutingContext& context);
+  [[nodiscard]] bool has_recovered(std::uint64_t key, bool open) const;  // open: one without final response
+  [[nodiscard]] std::optional<store::RecordId> revived_id(const transaction::BranchParameter& name) const;
+  [[nodiscard]] const transaction::RouteHeader& recovered_route(store::RecordId id) const;
+  [[nodiscard]] bool update_routes(Work& work, Outputs& outputs);
+  [[nodiscard]] bool write_route(Work& work, std::size_t index, transaction::State state, Outputs& outputs);
+  void write_invite(const transaction::RouteHeader& route, std::string_view text, const sip::Message& like, std::string& out) const;
+  void take_routes(Work& work, Time now);
+  void forget_recovered(store::RecordId id, const transaction::RouteHeader& route);
+  void erase_route(const Work& work, std::size_t index);
+  void erase_routes(const Work& work);
+  void attach_routes(Time now);
+  void expire_routes(Time now);
+
   [[nodiscard]] Frame& push_frame(Outputs& outputs);
   void pop_frame() { --depth_; }
   [[nodiscard]] std::uint16_t socket_from(std::uint32_t key, std::uint16_t fallback = 0) const;
@@ -137,6 +163,7 @@ class Proxy::Impl {
   Proxy& self_;
   const ProxyOptions options_;
   store::Store& store_;
+  store::Store* const routes_;
   const std::uint32_t worker_, worker_count_;
   RouteRunner& runner_;
   Random random_;
@@ -149,6 +176,12 @@ class Proxy::Impl {
   std::vector<std::unique_ptr<Frame>> frames_;
   std::size_t depth_ = 0;
   std::uint32_t* record_mark_ = nullptr;
+  // persist = "routes": what an engine before left and nobody has asked for yet, by ServerKey, and the key by record and nonce of the
+  // branch parameter; the transactions that were made of such routes; the route of each branch of ours.
+  std::unordered_multimap<std::uint64_t, store::RecordId> recovered_;
+  boost::unordered_flat_map<std::uint64_t, std::uint64_t> recovered_names_;
+  boost::unordered_flat_map<std::uint64_t, store::RecordId> revived_, route_ids_;
+  transaction::TimerWheel route_wheel_{Time{}};
   std::vector<std::uint32_t> socket_keys_;
 };
 

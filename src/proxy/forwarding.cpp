@@ -216,7 +216,16 @@ int Proxy::Impl::relay(RoutingContext& context) {
   const std::uint8_t before = work.header.branch_count;
   context.more_targets.insert(context.more_targets.begin(), context.target);
   const auto asked = context.more_targets.size();
-  start_next_targets(context);
+  if (created && routes_ && has_recovered(work.header.key, true)) {
+    if (!resume_routes(context)) {
+      discard(work);
+      context.work = nullptr;
+      reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
+      return -1;
+    }
+  } else {
+    start_next_targets(context);
+  }
   if (work.header.branch_count == before) {
     // Nothing could be sent: too little breadth (RFC 5393), or no target that we can reach.
     const bool breadth = request.find("Max-Breadth") && asked > 1;

@@ -63,6 +63,8 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
       return;
     }
   }
+  // The ACK of a final response that the engine before this one sent (17.2.1): it goes no further.
+  if (routes_ && method == sip::Method::Ack && key && has_recovered(*key, false)) return;
   context.kind = RouteKind::Request;
   const bool ran = runner_.run(context, RouteKind::Request, {});
   if (!ran) {
@@ -94,8 +96,17 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
   if (listener_ && top->branch.starts_with("z9hG4bKl")) return listener_->on_local_response(top->branch, frame.message.status(), now);
 
   const auto parameter = BranchParameter::parse(top->branch);
-  const bool known = parameter && load(store::RecordId{parameter->record}, frame.work) && frame.work.header.nonce == parameter->nonce &&
-                     parameter->branch < frame.work.header.branch_count;
+  bool known = parameter && load(store::RecordId{parameter->record}, frame.work) && frame.work.header.nonce == parameter->nonce &&
+               parameter->branch < frame.work.header.branch_count;
+  if (!known && routes_ && parameter) {
+    const auto revived = revived_id(*parameter);
+    known = revived && load(*revived, frame.work) && parameter->branch < frame.work.header.branch_count;
+    if (!known) {
+      const auto recovery = recover_response(*parameter, frame, now);
+      if (recovery == Recovery::Done) return;
+      known = recovery == Recovery::Revived;
+    }
+  }
   if (known) {
     context.work = &frame.work;
     context.transaction = frame.work.id;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/assert.hpp"
 #include "base/case.hpp"
 #include "base/checksum.hpp"
 #include "proxy/core.hpp"
@@ -20,10 +21,22 @@ std::uint32_t LocalSocket::key() const {
   return static_cast<std::uint32_t>(checksum(bytes.data(), bytes.size()));
 }
 
-Proxy::Impl::Impl(Proxy& self, const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count,
+Proxy::Impl::Impl(Proxy& self, const ProxyOptions& options, const Stores& stores, std::uint32_t worker, std::uint32_t worker_count,
                   RouteRunner& runner, Random random)
-    : self_(self), options_(options), store_(store), worker_(worker), worker_count_(worker_count), runner_(runner), random_(random) {
+    : self_(self),
+      options_(options),
+      store_(stores.transactions),
+      routes_(stores.routes),
+      worker_(worker),
+      worker_count_(worker_count),
+      runner_(runner),
+      random_(random) {
+  PERDURE_ASSERT(!routes_ || routes_->partition_count() == store_.partition_count());
   for (const auto& socket : options_.sockets) socket_keys_.push_back(socket.key());
+}
+
+std::vector<store::KindInfo> store_kinds() {
+  return {store::kind_info<transaction::TransactionHeader>(), store::kind_info<transaction::RouteHeader>()};
 }
 
 Frame& Proxy::Impl::push_frame(Outputs& outputs) {
@@ -41,9 +54,9 @@ std::uint16_t Proxy::Impl::socket_from(std::uint32_t key, std::uint16_t fallback
   return found == socket_keys_.end() ? fallback : static_cast<std::uint16_t>(found - socket_keys_.begin());
 }
 
-Proxy::Proxy(const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
+Proxy::Proxy(const ProxyOptions& options, const Stores& stores, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
              Random random)
-    : impl_(std::make_unique<Impl>(*this, options, store, worker, worker_count, runner, random)) {}
+    : impl_(std::make_unique<Impl>(*this, options, stores, worker, worker_count, runner, random)) {}
 Proxy::~Proxy() = default;
 
 void Proxy::attach(Time now, Outputs& outputs) {
@@ -57,7 +70,7 @@ void Proxy::on_tick(Time now, Outputs& outputs) {
   impl_->on_tick(now, outputs);
 }
 Time Proxy::next_deadline() const {
-  return impl_->wheel_.next();
+  return std::min(impl_->wheel_.next(), impl_->route_wheel_.next());
 }
 void Proxy::outputs_sent() {
   impl_->outputs_sent();

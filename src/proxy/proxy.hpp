@@ -20,7 +20,6 @@ enum class Persist : std::uint8_t { Full, Routes, Off };
 struct ProxyOptions {
   std::vector<LocalSocket> sockets;
   std::vector<std::string> aliases;  // "host" or "host:port" that are ours beside the sockets' addresses
-  Persist persist = Persist::Full;
   Duration t1 = 500ms, t2 = 4s, t4 = 5s;
   Duration timer_c = 180s;
   Duration fr_timer = 32s;  // how long a branch may stay without any response; Kamailio's fr_timer (RFC 3261 Timer B: 64*T1)
@@ -50,10 +49,20 @@ struct TransactionView {
   Duration age{};
 };
 
+// Where a proxy keeps its state. With Persist::Routes `transactions` is memory of the process and `routes` the file; otherwise `routes` is
+// null. Both have the same number of partitions.
+struct Stores {
+  Stores(store::Store& transaction_store, store::Store* route_store = nullptr) : transactions(transaction_store), routes(route_store) {}
+  store::Store& transactions;
+  store::Store* routes;
+};
+// The kinds that these stores must know.
+[[nodiscard]] std::vector<store::KindInfo> store_kinds();
+
 class Proxy {
  public:
-  // Works on the partitions of `store` for which partition % worker_count == worker.
-  Proxy(const ProxyOptions& options, store::Store& store, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
+  // Works on the partitions for which partition % worker_count == worker.
+  Proxy(const ProxyOptions& options, const Stores& stores, std::uint32_t worker, std::uint32_t worker_count, RouteRunner& runner,
         Random random);
   ~Proxy();
   Proxy(const Proxy&) = delete;

@@ -99,13 +99,18 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   FrameScope scope(*this, *cause.outputs);
   Frame& frame = scope.frame;
   RoutingContext& context = frame.context;
-  if (!frame.message.parse(read(work, header.request))) return;
+  context.work = &work;
+  context.now = now;
+  if (!frame.message.parse(read(work, header.request))) {
+    // Revived from routes (persist = "routes"): no request to ask a script about, or to answer by ourselves.
+    send_best(work, now, context);
+    if (header.status < 200) header.state = State::Terminated;
+    return;
+  }
   frame.received = {frame.message.bytes(), header.source, socket_from(header.socket_key), header.connection};
   context.received = &frame.received;
   context.message = &frame.message;
   context.edits = &frame.edits;
-  context.work = &work;
-  context.now = now;
   context.transaction = work.id;
   context.kind = RouteKind::Failure;
   load_context(context);
@@ -157,10 +162,11 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
     if (branch.timed_out) return reply(context, 487, "Request Terminated");
   }
   if (branch.timed_out || !branch.response) return reply(context, 408, "Request Timeout");
-  if (status == 503) return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
+  if (status == 503 && header.request) return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
 
   FrameScope scope(*this, *context.outputs);
   Frame& frame = scope.frame;
+  if (status == 503) frame.edits.set_status(500, "Server Internal Error");
   if (!frame.message.parse(read(work, branch.response))) return reply(context, 500, "Server Internal Error");
   for (const auto& value : frame.message.values(sip::HeaderName::Via)) {
     frame.edits.remove_value(value);

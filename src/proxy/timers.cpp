@@ -26,6 +26,7 @@ void Proxy::Impl::on_tick(Time now, Outputs& outputs) {
   constexpr std::size_t per_tick_max = 1024;  // what is more comes at once in the next round, after the messages that wait
   wheel_.advance(now, due_, per_tick_max);
   for (const auto id : due_) on_record_due(store::RecordId{id}, now, outputs);
+  if (routes_) expire_routes(now);
 }
 
 void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) {

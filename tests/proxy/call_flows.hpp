@@ -114,12 +114,13 @@ inline std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\r'));
 }
 
-inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptions network_options = {}, std::uint64_t seed = 1) {
+inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptions network_options = {}, std::uint64_t seed = 1,
+                        Persist persist = Persist::Full) {
   sim::Network network(seed, network_options);
   TestRoutes routes;
   routes.fork = flow.fork;
   routes.gateways = static_cast<int>(flow.gateways.size());
-  sim::ProxyNode proxy(network, proxy_options(), routes, plan);
+  sim::ProxyNode proxy(network, proxy_options(), routes, plan, persist);
   std::vector<std::unique_ptr<sim::Gateway>> gateways;
   for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
     auto options = flow.gateways[i];
@@ -159,8 +160,7 @@ inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptio
     }
   }
   if (proxy.proxy().open_transactions() != 0) fail("transactions are left: " + std::to_string(proxy.proxy().open_transactions()));
-  if (const auto usage = proxy.store().usage(); usage.used_bytes != 0)
-    fail("bytes are left in the store: " + std::to_string(usage.used_bytes));
+  if (proxy.used_bytes() != 0) fail("bytes are left in the store: " + std::to_string(proxy.used_bytes()));
   for (const auto& packet : network.trace())
     outcome.ladder += std::to_string(packet.at.time_since_epoch().count() / 1000) + " " + packet.from.text() + " -> " + packet.to.text() +
                       "  " + first_line(packet.bytes) + "\n";
