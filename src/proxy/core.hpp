@@ -101,7 +101,8 @@ class Proxy::Impl {
   void server_event(Work& work, transaction::Event event, Time now);
   // A response that we make ourselves becomes the last response upstream.
   void reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
-  void set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
+  // False: the store is full, nothing has changed.
+  bool set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
   void build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view headers,
                    std::string& out) const;
   [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const SocketAddress& source, bool force_rport) const;

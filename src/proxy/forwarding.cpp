@@ -193,7 +193,11 @@ void Proxy::Impl::start_next_targets(RoutingContext& context) {
 
 int Proxy::Impl::relay(RoutingContext& context) {
   const sip::Message& request = *context.message;
-  if (request.method() == sip::Method::Cancel) return relay_cancel(context) == 1 ? forward_stateless(context) : 1;
+  if (request.method() == sip::Method::Cancel) {
+    if (relay_cancel(context) != 1) return 1;
+    if (options_.cancel_unknown_forwards) return forward_stateless(context);
+    return reply_stateless(context, 481, "Call/Transaction Does Not Exist");
+  }
   if (request.method() == sip::Method::Ack) return forward_stateless(context);
   if (context.work && (context.work->header.canceled || context.work->header.status >= 200)) return -1;
   const auto refusal = validate(context);

@@ -139,7 +139,12 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
   const std::uint16_t status = frame.message.status();
   const transaction::Row* row = nullptr;
   const bool first_provisional = work.branches[index].state == State::Calling || work.branches[index].state == State::Trying;
-  if (!client_event(work, index, response_event(status), now, &row)) return;  // a retransmission that the machine absorbs
+  if (!client_event(work, index, response_event(status), now, &row)) {
+    // A 2xx to a branch that was given up is a stray response like any other; the rest are retransmissions that the machine absorbs.
+    const bool late = work.header.method == sip::Method::Invite && work.branches[index].state == State::Terminated;
+    if (late && status >= 200 && status < 300) forward_response_stateless(frame);
+    return;
+  }
   if (status == 100 && !first_provisional && !work.emit) return;
   if (row->actions & transaction::PassUp) {
     if (work.header.context) {

@@ -86,7 +86,14 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
       return;
     }
   }
-  set_response(work, frame.scratch, status, now);
+  if (set_response(work, frame.scratch, status, now)) return;
+  // The store is full even in its reserve: what cannot be kept goes upstream all the same, and the callee repeats its 2xx until the ACK.
+  context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection});
+  if (status < 200) return;
+  header.status = status;
+  header.response = {};
+  server_event(work, Event::Send2xx, now);
+  work.emit &= ~transaction::pending_response;
 }
 
 // A branch has ended without success: the failure route decides when all have, then the best response goes upstream.
@@ -161,7 +168,14 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
     // A CANCEL that found no answer in time, or a branch that failed on its own meanwhile: 487 is what the caller waits for.
     if (branch.timed_out) return reply(context, 487, "Request Terminated");
   }
-  if (branch.timed_out || !branch.response) return reply(context, 408, "Request Timeout");
+  if (branch.timed_out || !branch.response) {
+    // RFC 4320 4.2: a 408 to a non-INVITE request comes too late for everybody and is not sent.
+    if (header.method != sip::Method::Invite) {
+      header.state = State::Terminated;
+      return;
+    }
+    return reply(context, 408, "Request Timeout");
+  }
   if (status == 503 && header.request) return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
 
   FrameScope scope(*this, *context.outputs);
@@ -187,7 +201,7 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   if (!context.upstream_headers.empty()) frame.edits.append(context.upstream_headers);
   frame.scratch.clear();
   frame.edits.serialize_append(frame.message, frame.scratch);
-  set_response(work, frame.scratch, status, now);
+  if (!set_response(work, frame.scratch, status, now)) return;
   switch (status / 100) {
     case 3:
       ++counters_.responses_3xx;

@@ -148,12 +148,13 @@ void Proxy::Impl::build_reply(const Work& work, const sip::Message& request, std
                       headers, {}, via, out);
 }
 
-void Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now) {
+bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now) {
   const auto blob = write(work, bytes);
-  if (!blob) return;  // counted; upstream retransmits or the branch does, and we try again
+  if (!blob) return false;
   work.header.response = blob;
   work.header.status = code;
   server_event(work, code < 200 ? Event::Send1xx : code < 300 ? Event::Send2xx : Event::Send3xxTo6xx, now);
+  return true;
 }
 
 void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers) {
@@ -166,7 +167,7 @@ void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string
   std::string lines(headers);
   lines += context.upstream_headers;
   build_reply(work, scope.frame.message, code, reason, lines, text);
-  set_response(work, text, code, context.now);
+  if (!set_response(work, text, code, context.now)) return;  // counted; a retransmission or a timer tries again
   switch (code / 100) {
     case 2:
       ++counters_.responses_2xx;

@@ -1,4 +1,5 @@
 // RFC 3261 16.11 and 8.2.7: what is forwarded or answered without a transaction.
+#include <algorithm>
 #include <charconv>
 
 #include "base/checksum.hpp"
@@ -17,6 +18,14 @@ int Proxy::Impl::forward_stateless(RoutingContext& context) {
   if (!hop) {
     reply_stateless(context, 478, "Unresolvable destination");
     return -1;
+  }
+  const auto method = context.message->method();
+  const bool to_ourselves =
+      std::ranges::any_of(options_.sockets, [&](const LocalSocket& socket) { return socket.address == hop->address; });
+  if (to_ourselves && (method == sip::Method::Cancel || method == sip::Method::Ack)) {
+    // It would come back as long as Max-Forwards lasts: these two have no loop detection of their own (16.3 item 4 is about branches).
+    context.finished = true;
+    return method == sip::Method::Ack ? -1 : reply_stateless(context, 481, "Call/Transaction Does Not Exist");
   }
   const auto branch = transaction::stateless_branch(*context.message, options_.secret);
   FrameScope scope(*this, *context.outputs);

@@ -14,7 +14,7 @@ Extents::Extents(Mapping& mapping, std::uint32_t count, std::uint32_t extent_byt
       extent_bytes_(extent_bytes),
       table_offset_(table_offset),
       data_offset_(data_offset),
-      reserve_(count / 16) {
+      reserve_(count / 4) {
   std::uint32_t free = 0;
   for (std::uint32_t i = 0; i < count_; ++i) free += mapping_.load_word(table_offset_ + 8 * std::uint64_t{i}) == 0;
   free_count_ = free;

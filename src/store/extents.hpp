@@ -31,7 +31,7 @@ class Extents {
   [[nodiscard]] std::uint32_t count() const { return count_; }
   [[nodiscard]] std::uint32_t extent_bytes() const { return extent_bytes_; }
   [[nodiscard]] std::uint32_t free_count() const { return free_count_.load(std::memory_order_relaxed); }
-  // New records stop here, so that existing calls can go on.
+  // New records stop here, so that existing calls can go on: a quarter, since a call that has just begun grows by its responses.
   [[nodiscard]] bool in_reserve() const { return free_count() <= reserve_; }
   [[nodiscard]] std::uint32_t slots(const ExtentWord& word) const;
 
