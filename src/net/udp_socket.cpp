@@ -1,0 +1,117 @@
+#include "net/udp_socket.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace perdure::net {
+namespace {
+
+// Closes on every way out but one.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  ~Descriptor() {
+    if (value_ >= 0) close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return value_; }
+  [[nodiscard]] int release() { return std::exchange(value_, -1); }
+
+ private:
+  int value_;
+};
+
+void set_buffer(int descriptor, int option, int forced_option, std::uint64_t bytes) {
+  const int size = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30));
+  // The forced one needs CAP_NET_ADMIN, the other is cut at net.core.rmem_max.
+  if (setsockopt(descriptor, SOL_SOCKET, forced_option, &size, sizeof size) != 0)
+    (void)setsockopt(descriptor, SOL_SOCKET, option, &size, sizeof size);
+}
+
+int new_socket(const SocketAddress& address) {
+  const int family = address.family == Family::IPv6 ? AF_INET6 : AF_INET;
+  const int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  if (descriptor >= 0 && family == AF_INET6) (void)setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  return descriptor;
+}
+
+Error bind_error(const SocketAddress& address) {
+  if (errno == EADDRINUSE) return {fmt::format("udp:{} is already in use", address.text())};
+  return {fmt::format("udp:{} cannot be listened on: {}", address.text(), std::strerror(errno))};
+}
+
+}  // namespace
+
+Result<int> open_udp_socket(const SocketAddress& address, std::uint64_t receive_buffer_bytes, bool first) {
+  sockaddr_storage native{};
+  const auto length = static_cast<socklen_t>(address.to_native(native));
+  if (first) {
+    const Descriptor probe(new_socket(address));
+    if (probe.get() < 0 || bind(probe.get(), reinterpret_cast<const sockaddr*>(&native), length) != 0)
+      return std::unexpected(bind_error(address));
+  }
+  Descriptor descriptor(new_socket(address));
+  if (descriptor.get() < 0) return std::unexpected(bind_error(address));
+  const int on = 1;
+  (void)setsockopt(descriptor.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  set_buffer(descriptor.get(), SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer_bytes);
+  set_buffer(descriptor.get(), SO_SNDBUF, SO_SNDBUFFORCE, receive_buffer_bytes);
+  if (bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&native), length) != 0) return std::unexpected(bind_error(address));
+  return descriptor.release();
+}
+
+SocketAddress local_address(int descriptor) {
+  sockaddr_storage native{};
+  socklen_t length = sizeof native;
+  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&native), &length) != 0) return {};
+  return SocketAddress::from_native(native);
+}
+
+SendCounts send_datagrams(int descriptor, std::span<const Datagram> datagrams) {
+  constexpr std::size_t batch = 64;
+  std::array<mmsghdr, batch> messages;
+  std::array<iovec, batch> vectors;
+  std::array<sockaddr_storage, batch> addresses;
+  SendCounts counts;
+  std::size_t begin = 0;
+  while (begin < datagrams.size()) {
+    const std::size_t count = std::min(batch, datagrams.size() - begin);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Datagram& datagram = datagrams[begin + i];
+      vectors[i] = {const_cast<char*>(datagram.bytes.data()), datagram.bytes.size()};
+      messages[i] = {};
+      messages[i].msg_hdr.msg_name = &addresses[i];
+      messages[i].msg_hdr.msg_namelen = static_cast<socklen_t>(datagram.destination.to_native(addresses[i]));
+      messages[i].msg_hdr.msg_iov = &vectors[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    ++counts.calls;
+    const int sent = sendmmsg(descriptor, messages.data(), static_cast<unsigned>(count), 0);
+    if (sent > 0) {
+      counts.sent += static_cast<std::uint64_t>(sent);
+      begin += static_cast<std::size_t>(sent);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+      pollfd waiting{descriptor, POLLOUT, 0};
+      if (poll(&waiting, 1, 10) > 0 && errno != ENOBUFS) continue;
+    }
+    // The first of the batch is refused (ECONNREFUSED of an earlier one, EMSGSIZE, EPERM of a firewall): it counts as lost.
+    ++counts.failed;
+    ++begin;
+  }
+  return counts;
+}
+
+}  // namespace perdure::net
