@@ -1,0 +1,73 @@
+// KSR.corex.
+#include "script/ksr/append_branch.hpp"
+#include "script/ksr/uri_access.hpp"
+#include "transaction/record.hpp"
+
+namespace perdure::script {
+namespace {
+
+// "0.5" as thousandths (RFC 3261 25.1 qvalue).
+std::optional<std::uint16_t> q_from(std::string_view text) {
+  if (text.empty() || (text[0] != '0' && text[0] != '1') || text.size() > 5 || (text.size() > 1 && text[1] != '.')) return std::nullopt;
+  unsigned thousandths = text[0] == '1' ? 1000 : 0, unit = 100;
+  for (std::size_t i = 2; i < text.size(); ++i, unit /= 10) {
+    if (text[i] < '0' || text[i] > '9') return std::nullopt;
+    thousandths += static_cast<unsigned>(text[i] - '0') * unit;
+  }
+  if (thousandths > 1000) return std::nullopt;
+  return static_cast<std::uint16_t>(thousandths);
+}
+
+}  // namespace
+
+int append_branch(Call& call) {
+  auto& context = call.context();
+  if (context.more_targets.size() + 1 >= transaction::branches_max) return -1;
+  proxy::Target target = context.target;
+  if (!call.text(0).empty()) {
+    if (!sip::Uri::parse(call.text(0))) return call.fail("\"" + std::string(call.text(0)) + "\" is no URI");
+    target.uri = call.text(0);
+    target.destination_uri.clear();  // it was chosen for the other URI
+  } else {
+    target.uri = request_uri(call);  // the script goes on to change $ru, which is the main branch
+  }
+  if (call.has(1)) {
+    const auto q = q_from(call.text(1));
+    if (!q) return call.fail("\"" + std::string(call.text(1)) + "\" is no q-value, 0 to 1 with at most three digits");
+    target.q = *q;
+  }
+  context.more_targets.push_back(std::move(target));
+  return 1;
+}
+
+namespace {
+
+int has_ruri_user(Call& call) {
+  const auto uri = sip::Uri::parse(request_uri(call));
+  return uri && !uri->user.empty() ? 1 : -1;
+}
+
+const Function table[] = {
+    {"corex", "append_branch", "", Returns::Integer, routes::answering,
+     "Adds a branch with the Request-URI, destination URI and branch flags as they are now. -1: there are 16 already.", "", append_branch},
+    {"corex", "append_branch_uri", "string uri", Returns::Integer, routes::answering, "Adds a branch to that URI.",
+     "An empty URI means the Request-URI.", append_branch},
+    {"corex", "append_branch_uri_q", "string uri, string q", Returns::Integer, routes::answering,
+     "Adds a branch to that URI with a q-value: branches of a lower one are tried when those before have failed.",
+     "Serial forking needs no t_load_contacts and t_next_contacts: t_relay does it by q. The Request-URI itself has the q-value 1.",
+     append_branch},
+    {"corex", "has_ruri_user", "", Returns::Integer, routes::any, "The Request-URI has a user.", "", has_ruri_user},
+    {"corex", "has_user_agent", "", Returns::Integer, routes::any, "There is a User-Agent header that is not empty.", "",
+     [](Call& call) {
+       const auto* field = call.message().find(sip::HeaderName::UserAgent);
+       return field && !call.message().value(*field).empty() ? 1 : -1;
+     }},
+};
+
+}  // namespace
+
+std::span<const Function> corex_functions() {
+  return table;
+}
+
+}  // namespace perdure::script

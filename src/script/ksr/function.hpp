@@ -1,0 +1,113 @@
+#pragma once
+// How a function of the KSR interface is described. The rows of these tables are the interface: the VM registers them, checks arguments by
+// them, and docs/script.md is generated from them.
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "proxy/routing_context.hpp"
+#include "script/run.hpp"
+
+namespace perdure::dispatch {
+class Dispatcher;
+}
+
+namespace perdure::script {
+
+class Vm;
+
+// Callbacks in which a function may be called, as bits.
+using Routes = std::uint8_t;
+namespace routes {
+constexpr Routes of(proxy::RouteKind kind) {
+  return static_cast<Routes>(1U << static_cast<unsigned>(kind));
+}
+inline constexpr Routes request = of(proxy::RouteKind::Request), reply = of(proxy::RouteKind::Reply), branch = of(proxy::RouteKind::Branch),
+                        on_reply = of(proxy::RouteKind::OnReply), failure = of(proxy::RouteKind::Failure);
+inline constexpr Routes any = request | reply | branch | on_reply | failure;
+inline constexpr Routes with_request = request | branch | failure;  // the message is a request
+inline constexpr Routes answering = request | failure;              // it can be answered or relayed
+inline constexpr Routes load = 0x80;                                // while the script is loaded, too
+}  // namespace routes
+
+enum class Returns : std::uint8_t {
+  Nothing,
+  Integer,  // > 0 true, < 0 false, 0: handled, stop
+  Boolean,
+  Value,  // text, number or nil
+};
+
+// One call in progress. Texts of arguments live until the function returns.
+class Call {
+ public:
+  static constexpr std::size_t arguments_max = 6;
+
+  Vm& vm;
+  Run& run;
+  [[nodiscard]] proxy::RoutingContext& context() const { return *run.context; }
+  [[nodiscard]] const sip::Message& message() const { return *run.context->message; }
+
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] bool has(std::size_t index) const { return index < count_; }
+  [[nodiscard]] std::string_view text(std::size_t index) const { return has(index) ? arguments_[index].text : std::string_view{}; }
+  [[nodiscard]] std::int64_t number(std::size_t index) const { return has(index) ? arguments_[index].number : 0; }
+
+  // The result of Returns::Value; without a call it is nil. The text is copied.
+  int give(std::string_view text);
+  int give(std::int64_t number);
+  // A script error: the callback ends, file and line are added. Returns -1 for `return call.fail(…)`.
+  int fail(std::string text);
+  // The callback ends without an error when the function returns.
+  int leave(Leave how);
+
+ private:
+  friend class Vm;
+  Call(Vm& vm_, Run& run_) : vm(vm_), run(run_) {}
+  struct Argument {
+    std::string_view text;
+    std::int64_t number = 0;
+  };
+  Argument arguments_[arguments_max];
+  std::size_t count_ = 0;
+};
+
+struct Function {
+  std::string_view module;  // empty: KSR.name
+  std::string_view name;
+  std::string_view parameters;  // "int code, string reason, [string more]"; "any" takes text or number
+  Returns returns = Returns::Integer;
+  Routes routes = routes::any;
+  std::string_view text;        // what it does
+  std::string_view difference;  // to Kamailio's function of that name; empty: none
+  int (*call)(Call& call) = nullptr;
+};
+
+// The modules, a file each.
+[[nodiscard]] std::span<const Function> core_functions();
+[[nodiscard]] std::span<const Function> x_functions();
+[[nodiscard]] std::span<const Function> pv_functions();
+[[nodiscard]] std::span<const Function> hdr_functions();
+[[nodiscard]] std::span<const Function> kx_functions();
+[[nodiscard]] std::span<const Function> tm_functions();
+[[nodiscard]] std::span<const Function> tmx_functions();
+[[nodiscard]] std::span<const Function> sl_functions();
+[[nodiscard]] std::span<const Function> rr_functions();
+[[nodiscard]] std::span<const Function> siputils_functions();
+[[nodiscard]] std::span<const Function> textops_functions();
+[[nodiscard]] std::span<const Function> maxfwd_functions();
+[[nodiscard]] std::span<const Function> sanity_functions();
+[[nodiscard]] std::span<const Function> corex_functions();
+[[nodiscard]] std::span<const Function> dispatcher_functions();
+
+// All of them, in the order of the reference.
+struct Module {
+  std::string_view name, title;
+  std::span<const Function> (*functions)();
+};
+[[nodiscard]] std::span<const Module> modules();
+
+// The function that a script means by "tm.t_relay", "t_relay" or "info"; null: there is none.
+[[nodiscard]] const Function* find_function(std::string_view name);
+
+}  // namespace perdure::script

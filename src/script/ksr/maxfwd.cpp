@@ -1,0 +1,24 @@
+// KSR.maxfwd: Max-Forwards.
+#include <algorithm>
+
+#include "script/ksr/function.hpp"
+
+namespace perdure::script {
+namespace {
+
+const Function table[] = {
+    {"maxfwd", "process_maxfwd", "int maximum", Returns::Integer, routes::request,
+     "-1: Max-Forwards is 0 and the request must be answered with 483. A greater one than the maximum is lowered to it.",
+     "The header itself is counted down, or added, when the request is forwarded.",
+     [](Call& call) {
+       return call.context().process_max_forwards(static_cast<std::uint32_t>(std::clamp<std::int64_t>(call.number(0), 0, 255)));
+     }},
+};
+
+}  // namespace
+
+std::span<const Function> maxfwd_functions() {
+  return table;
+}
+
+}  // namespace perdure::script

@@ -1,0 +1,42 @@
+// The modules in the order of the reference.
+#include "script/ksr/function.hpp"
+
+namespace perdure::script {
+namespace {
+
+const Module table[] = {
+    {"", "Core", core_functions},
+    {"x", "Control of the script", x_functions},
+    {"pv", "Pseudo-variables", pv_functions},
+    {"hdr", "Headers", hdr_functions},
+    {"kx", "Attributes of the message (kemix)", kx_functions},
+    {"tm", "Transactions", tm_functions},
+    {"tmx", "Transactions, more", tmx_functions},
+    {"sl", "Replies", sl_functions},
+    {"rr", "Record-Route and Route", rr_functions},
+    {"maxfwd", "Max-Forwards", maxfwd_functions},
+    {"sanity", "Sanity checks", sanity_functions},
+    {"siputils", "Tests of messages and URIs", siputils_functions},
+    {"textops", "Tests and changes of text", textops_functions},
+    {"corex", "Core, more", corex_functions},
+    {"dispatcher", "Dispatcher", dispatcher_functions},
+};
+
+}  // namespace
+
+std::span<const Module> modules() {
+  return table;
+}
+
+const Function* find_function(std::string_view name) {
+  if (name.starts_with("KSR.")) name.remove_prefix(4);
+  const std::size_t dot = name.find('.');
+  for (const Module& module : table) {
+    if (dot != std::string_view::npos && module.name != name.substr(0, dot)) continue;
+    for (const Function& function : module.functions())
+      if (function.name == (dot == std::string_view::npos ? name : name.substr(dot + 1))) return &function;
+  }
+  return nullptr;
+}
+
+}  // namespace perdure::script

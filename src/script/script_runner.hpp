@@ -1,0 +1,73 @@
+#pragma once
+// Runs the routing script for one worker: LuaJIT with the KSR functions of Kamailio's KEMI interface (docs/script.md).
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "proxy/route_runner.hpp"
+#include "script/run.hpp"
+
+namespace perdure::dispatch {
+class Dispatcher;
+}
+
+namespace perdure::script {
+
+class Vm;
+
+struct ScriptOptions {
+  std::string path;                            // the script file
+  std::string text;                            // used if `path` is empty; empty, too: embedded_script()
+  dispatch::Dispatcher* dispatcher = nullptr;  // null: KSR.dispatcher is nil. Outlives the runner.
+  // Lua instructions of one callback with all that it calls; then it is stopped with an error. Loading a script may take 100 times as many.
+  std::uint64_t instruction_limit = 1'000'000;
+  std::uint64_t memory_limit_bytes = 256ULL << 20;  // of the Lua heap of one worker
+};
+
+// Loads the script and throws it away: "file:line: message" if it cannot be run.
+[[nodiscard]] Result<> check_script(const ScriptOptions& options);
+
+// The script that runs without a configuration: etc/default.lua.
+[[nodiscard]] std::string_view embedded_script();
+
+// The reference part of docs/script.md, made from the tables in script/ksr/.
+[[nodiscard]] std::string script_reference();
+
+// One per worker, used by its thread only.
+class ScriptRunner final : public proxy::RouteRunner {
+ public:
+  // `random` is for ds_select_dst and the like.
+  [[nodiscard]] static Result<std::unique_ptr<ScriptRunner>> create(const ScriptOptions& options, unsigned worker, Random random);
+  ~ScriptRunner() override;
+
+  // Reads the script anew; an error changes nothing. Callbacks armed by name run in the new script, a run in progress ends in the old one.
+  [[nodiscard]] Result<> reload();
+
+  [[nodiscard]] bool run(proxy::RoutingContext& context, proxy::RouteKind kind, std::string_view name) override;
+  void save_variables(proxy::RoutingContext& context) override;
+
+  struct Counters {
+    std::uint64_t runs = 0, errors = 0, reloads = 0;
+    std::string last_error;  // "file:line: message"
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  // Size of the Lua heap.
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  ScriptRunner(const ScriptOptions& options, unsigned worker, Random random);
+  void report(std::string error);
+
+  const ScriptOptions options_;
+  const unsigned worker_;
+  Random random_;
+  std::shared_ptr<Vm> vm_;  // a run holds it until it ends, so a reload may replace it at any time
+  Run* current_ = nullptr;
+  Counters counters_;
+};
+
+}  // namespace perdure::script

@@ -1,0 +1,425 @@
+#include "script/vm.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <lua.hpp>
+#include <sstream>
+
+#include "base/assert.hpp"
+
+namespace perdure::script {
+namespace {
+
+// How often the limits are checked. Compiled code calls no hooks, so the compiler is off (docs/decisions/0030-lua-interpreter-only.md).
+constexpr int instructions_per_check = 1000;
+constexpr std::uint64_t load_budget_factor = 100;
+constexpr std::size_t idle_threads_max = 64;
+constexpr std::size_t pseudo_variables_max = 4096;
+constexpr char registry_key = 0;  // its address names the Vm in the registry
+
+Vm* vm_of(lua_State* lua) {
+  lua_pushlightuserdata(lua, const_cast<char*>(&registry_key));
+  lua_rawget(lua, LUA_REGISTRYINDEX);
+  auto* vm = static_cast<Vm*>(lua_touserdata(lua, -1));
+  lua_pop(lua, 1);
+  return vm;
+}
+
+std::string chunk_name(const ScriptOptions& options) {
+  return options.path.empty() ? std::string("default.lua") : std::filesystem::path(options.path).filename().string();
+}
+
+// "file:line: " of the innermost Lua function; a tail call may have removed it.
+std::string where(lua_State* lua, const std::string& otherwise) {
+  lua_Debug debug;
+  for (int level = 0; lua_getstack(lua, level, &debug); ++level) {
+    if (!lua_getinfo(lua, "Sl", &debug) || debug.currentline <= 0) continue;
+    return std::string(debug.short_src) + ":" + std::to_string(debug.currentline) + ": ";
+  }
+  return otherwise + ": ";
+}
+
+void open_library(lua_State* lua, const char* name, lua_CFunction open) {
+  lua_pushcfunction(lua, open);
+  lua_pushstring(lua, name);
+  lua_call(lua, 1, 0);
+}
+
+void remove_members(lua_State* lua, const char* library, std::initializer_list<const char*> members) {
+  lua_getglobal(lua, library);
+  for (const char* member : members) {
+    lua_pushnil(lua);
+    lua_setfield(lua, -2, member);
+  }
+  lua_pop(lua, 1);
+}
+
+}  // namespace
+
+Vm::Vm(const ScriptOptions& options, Random& random) : options_(options), random_(random), lua_(luaL_newstate()) {
+  PERDURE_ASSERT(lua_ != nullptr);
+  luaJIT_setmode(lua_, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  lua_pushlightuserdata(lua_, const_cast<char*>(&registry_key));
+  lua_pushlightuserdata(lua_, this);
+  lua_rawset(lua_, LUA_REGISTRYINDEX);
+  open_libraries();
+  register_functions();
+}
+
+Vm::~Vm() {
+  lua_close(lua_);
+}
+
+void Vm::open_libraries() {
+  open_library(lua_, "", luaopen_base);
+  open_library(lua_, LUA_LOADLIBNAME, luaopen_package);
+  open_library(lua_, LUA_TABLIBNAME, luaopen_table);
+  open_library(lua_, LUA_STRLIBNAME, luaopen_string);
+  open_library(lua_, LUA_MATHLIBNAME, luaopen_math);
+  open_library(lua_, LUA_BITLIBNAME, luaopen_bit);
+  open_library(lua_, LUA_IOLIBNAME, luaopen_io);
+  open_library(lua_, LUA_OSLIBNAME, luaopen_os);
+  open_library(lua_, LUA_DBLIBNAME, luaopen_debug);
+  // What would end, fork or stop the worker, or lift its limits. No jit and no ffi for the same reason.
+  remove_members(lua_, LUA_OSLIBNAME, {"exit", "execute", "setlocale"});
+  remove_members(lua_, LUA_IOLIBNAME, {"popen"});
+  remove_members(lua_, LUA_DBLIBNAME,
+                 {"debug", "sethook", "setlocal", "setupvalue", "upvaluejoin", "getregistry", "setmetatable", "setfenv", "setuservalue"});
+  lua_getglobal(lua_, LUA_LOADLIBNAME);
+  const auto folder = options_.path.empty() ? std::string(".") : std::filesystem::path(options_.path).parent_path().string();
+  lua_pushstring(lua_, ((folder.empty() ? "." : folder) + "/?.lua;").c_str());
+  lua_getfield(lua_, -2, "path");
+  lua_concat(lua_, 2);
+  lua_setfield(lua_, -2, "path");
+  lua_pop(lua_, 1);
+}
+
+void Vm::register_functions() {
+  lua_newtable(lua_);
+  for (const Module& module : modules()) {
+    if (module.name == "dispatcher" && !options_.dispatcher) continue;
+    if (!module.name.empty()) lua_newtable(lua_);
+    for (const Function& function : module.functions()) {
+      lua_pushlstring(lua_, function.name.data(), function.name.size());
+      lua_pushlightuserdata(lua_, const_cast<Function*>(&function));
+      lua_pushlightuserdata(lua_, this);
+      lua_pushcclosure(lua_, &Vm::trampoline, 2);
+      lua_rawset(lua_, -3);
+    }
+    if (!module.name.empty()) lua_setfield(lua_, -2, std::string(module.name).c_str());
+  }
+  lua_setglobal(lua_, "KSR");
+}
+
+Result<std::shared_ptr<Vm>> Vm::load(const ScriptOptions& options, Random& random) {
+  std::shared_ptr<Vm> vm(new Vm(options, random));
+  if (auto ran = vm->run_main_chunk(); !ran) return std::unexpected(ran.error());
+  if (!vm->has_function("ksr_request_route")) return fail(chunk_name(options) + ": there is no function ksr_request_route");
+  return vm;
+}
+
+Result<> Vm::run_main_chunk() {
+  std::string text = options_.text.empty() ? std::string(embedded_script()) : options_.text;
+  if (!options_.path.empty()) {
+    std::ifstream file(options_.path, std::ios::binary);
+    std::ostringstream content;
+    if (!file || !(content << file.rdbuf())) return fail(options_.path + ": cannot be read");
+    text = content.str();
+  }
+  lua_State* thread = take_thread();
+  const std::string name = "@" + chunk_name(options_);
+  int status = luaL_loadbufferx(thread, text.data(), text.size(), name.c_str(), "t");
+  if (status == 0) {
+    loading_ = true;
+    begin_budget(options_.instruction_limit * load_budget_factor);
+    status = lua_resume(thread, 0);
+    loading_ = false;
+  }
+  if (status == 0) {
+    give_back(thread);
+    return {};
+  }
+  return fail(status == LUA_YIELD ? chunk_name(options_) + ": the script yields while it is loaded" : error_text(thread));
+}
+
+lua_State* Vm::take_thread() {
+  if (idle_.empty()) {
+    // Pushed on the main stack, then held by the registry.
+    lua_State* thread = lua_newthread(lua_);
+    busy_.push_back({thread, luaL_ref(lua_, LUA_REGISTRYINDEX)});
+  } else {
+    busy_.push_back(idle_.back());
+    idle_.pop_back();
+  }
+  return busy_.back().lua;
+}
+
+// The innermost thread has ended. Only one that returned can be used again: Lua has no way to reset the others, the collector takes them.
+void Vm::give_back(lua_State* thread) {
+  PERDURE_ASSERT(!busy_.empty() && busy_.back().lua == thread);
+  if (lua_status(thread) == 0 && idle_.size() < idle_threads_max) {
+    lua_settop(thread, 0);
+    idle_.push_back(busy_.back());
+  } else {
+    luaL_unref(lua_, LUA_REGISTRYINDEX, busy_.back().reference);
+  }
+  busy_.pop_back();
+}
+
+void Vm::begin_budget(std::uint64_t instructions) {
+  budget_ = instructions;
+  lua_sethook(lua_, &Vm::on_count, LUA_MASKCOUNT, instructions_per_check);
+}
+
+void Vm::on_count(lua_State* lua, lua_Debug*) {
+  Vm& vm = *vm_of(lua);
+  const auto heap_bytes = static_cast<std::uint64_t>(lua_gc(lua, LUA_GCCOUNT, 0)) << 10;
+  const bool heap_full = heap_bytes > vm.options_.memory_limit_bytes;
+  if (vm.budget_ > instructions_per_check && !heap_full) {
+    vm.budget_ -= instructions_per_check;
+    return;
+  }
+  vm.budget_ = 0;
+  // From now on every instruction fails, so that a pcall of the script cannot hold on to its run.
+  lua_sethook(lua, &Vm::on_count, LUA_MASKCOUNT, 1);
+  luaL_error(lua, heap_full ? "stopped: the script uses too much memory" : "stopped: the script runs too long");
+}
+
+bool Vm::has_function(std::string_view name) {
+  lua_pushvalue(lua_, LUA_GLOBALSINDEX);
+  lua_pushlstring(lua_, name.data(), name.size());
+  lua_rawget(lua_, -2);  // raw: a metatable of the script could raise an error, and nothing would catch it here
+  const bool found = lua_isfunction(lua_, -1);
+  lua_pop(lua_, 2);
+  return found;
+}
+
+Result<> Vm::call(std::string_view name, Run& run) {
+  if (!has_function(name)) return fail(chunk_name(options_) + ": there is no function " + std::string(name));
+  lua_State* thread = take_thread();
+  run.thread = thread;
+  Run* const outer = innermost_;
+  if (!outer) begin_budget(options_.instruction_limit);
+  innermost_ = &run;
+  lua_pushvalue(thread, LUA_GLOBALSINDEX);
+  lua_pushlstring(thread, name.data(), name.size());
+  lua_rawget(thread, -2);
+  lua_remove(thread, -2);
+  const int status = lua_resume(thread, 0);
+  innermost_ = outer;
+
+  Result<> result;
+  if (status == LUA_YIELD && run.leave == Leave::No)
+    result = fail(chunk_name(options_) + ": " + std::string(name) + " yields outside of a coroutine of its own");
+  else if (status != 0 && status != LUA_YIELD)
+    result = fail(error_text(thread));
+  give_back(thread);
+  return result;
+}
+
+std::string Vm::error_text(lua_State* thread) const {
+  if (const char* text = lua_tostring(thread, -1)) return text;
+  return chunk_name(options_) + ": an error that is no text, but a " + luaL_typename(thread, -1);
+}
+
+std::size_t Vm::memory_bytes() const {
+  return static_cast<std::size_t>(lua_gc(lua_, LUA_GCCOUNT, 0)) * 1024 + static_cast<std::size_t>(lua_gc(lua_, LUA_GCCOUNTB, 0));
+}
+
+const PseudoVariable* Vm::pseudo_variable(std::string_view text, std::string& error) {
+  if (const auto found = pseudo_variables_.find(text); found != pseudo_variables_.end()) return found->second.get();
+  auto parsed = PseudoVariable::parse(text);
+  if (!parsed) {
+    error = parsed.error().message;
+    return nullptr;
+  }
+  // A script that makes up names without end must not make this table grow without end.
+  if (pseudo_variables_.size() >= pseudo_variables_max) pseudo_variables_.clear();
+  return pseudo_variables_.emplace(text, std::make_unique<PseudoVariable>(std::move(*parsed))).first->second.get();
+}
+
+// ---- calls of KSR functions ----
+
+// Lua errors leave by longjmp: nothing with a destructor may live here.
+int Vm::trampoline(lua_State* lua) {
+  auto& function = *static_cast<const Function*>(lua_touserdata(lua, lua_upvalueindex(1)));
+  auto& vm = *static_cast<Vm*>(lua_touserdata(lua, lua_upvalueindex(2)));
+  if (!vm.perform(lua, function)) {
+    lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
+    return lua_error(lua);
+  }
+  if (vm.innermost_ && vm.innermost_->leave != Leave::No) return lua_yield(lua, 0);
+  switch (function.returns) {
+    case Returns::Nothing:
+      return 0;
+    case Returns::Boolean:
+      lua_pushboolean(lua, vm.result_number_ > 0);
+      return 1;
+    case Returns::Integer:
+    case Returns::Value:
+      break;
+  }
+  if (vm.result_kind_ == Result_::Text)
+    lua_pushlstring(lua, vm.result_text_.data(), vm.result_text_.size());
+  else if (vm.result_kind_ == Result_::Number)
+    lua_pushnumber(lua, static_cast<lua_Number>(vm.result_number_));
+  else
+    lua_pushnil(lua);
+  return 1;
+}
+
+namespace {
+
+std::string full_name(const Function& function) {
+  std::string name = "KSR.";
+  if (!function.module.empty()) name.append(function.module) += '.';
+  return name.append(function.name);
+}
+
+std::string_view route_name(proxy::RouteKind kind) {
+  switch (kind) {
+    case proxy::RouteKind::Request:
+      return "the request route";
+    case proxy::RouteKind::Reply:
+      return "the reply route";
+    case proxy::RouteKind::Branch:
+      return "a branch route";
+    case proxy::RouteKind::OnReply:
+      return "a reply route of a transaction";
+    case proxy::RouteKind::Failure:
+      return "a failure route";
+  }
+  return {};
+}
+
+}  // namespace
+
+// False: error_ says what the script did wrong.
+bool Vm::perform(lua_State* lua, const Function& function) {
+  failed_ = false;
+  result_kind_ = Result_::Nil;
+  result_number_ = 0;
+  const auto refuse = [&](std::string why) {
+    error_ = where(lua, chunk_name(options_)) + full_name(function) + ": " + std::move(why);
+    return false;
+  };
+  Run outside;  // no message
+  Run* const run = innermost_ ? innermost_ : &outside;
+  if (!innermost_ && !(loading_ && (function.routes & routes::load))) return refuse("there is no message outside of a callback");
+  if (innermost_) {
+    if (!(function.routes & routes::of(run->kind))) return refuse("cannot be called in " + std::string(route_name(run->kind)));
+    if (run->leave != Leave::No) return refuse("the callback has ended");
+  }
+  Call call(*this, *run);
+  if (!take_arguments(lua, function, call)) return refuse(std::move(error_));
+  const int result = function.call(call);
+  if (failed_) return refuse(std::move(error_));
+  if (function.returns != Returns::Value) {
+    result_kind_ = Result_::Number;
+    result_number_ = result;
+  }
+  if (run->leave != Leave::No && lua != run->thread) {
+    run->leave = Leave::No;
+    return refuse("cannot be called in a coroutine that the script made");
+  }
+  return true;
+}
+
+// Numbers and texts stand for each other, as Lua has it.
+bool Vm::take_arguments(lua_State* lua, const Function& function, Call& call) {
+  const int given = lua_gettop(lua);
+  std::string_view rest = function.parameters;
+  int index = 0;
+  for (; !rest.empty(); ++index) {
+    const std::size_t comma = rest.find(", ");
+    std::string_view one = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 2);
+    const bool optional = one.starts_with('[');
+    if (optional) one.remove_prefix(1);
+    if (index >= given) {
+      if (optional) break;
+      error_ = "takes (" + std::string(function.parameters) + ")";
+      return false;
+    }
+    PERDURE_ASSERT(static_cast<std::size_t>(index) < Call::arguments_max);
+    auto& argument = call.arguments_[index];
+    const int type = lua_type(lua, index + 1);
+    const bool number = one.starts_with("int ");
+    if (type != LUA_TNUMBER && type != LUA_TSTRING) {
+      error_ = "argument " + std::to_string(index + 1) + " is " + luaL_typename(lua, index + 1) + ", it takes (" +
+               std::string(function.parameters) + ")";
+      return false;
+    }
+    if (number) {
+      const lua_Number value = lua_tonumber(lua, index + 1);
+      if (!lua_isnumber(lua, index + 1) || !(std::abs(value) < 9e15)) {
+        error_ = "argument " + std::to_string(index + 1) + " is no integer";
+        return false;
+      }
+      argument.number = static_cast<std::int64_t>(value);
+    } else {
+      std::size_t size = 0;
+      const char* text = lua_tolstring(lua, index + 1, &size);
+      argument.text = {text, size};
+    }
+    ++call.count_;
+  }
+  if (given > index) {
+    error_ = "takes (" + std::string(function.parameters) + ")";
+    return false;
+  }
+  return true;
+}
+
+int Vm::call_by_name(Call& call) {
+  const Function* function = find_function(call.text(0));
+  if (!function || (function->module == "dispatcher" && !options_.dispatcher))
+    return call.fail("there is no function " + std::string(call.text(0)));
+  if (!(function->routes & routes::of(call.run.kind)))
+    return call.fail(full_name(*function) + " cannot be called in " + std::string(route_name(call.run.kind)));
+  Call inner(*this, call.run);
+  std::size_t given = 1;
+  for (std::string_view rest = function->parameters; !rest.empty(); ++given) {
+    const std::size_t comma = rest.find(", ");
+    std::string_view one = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 2);
+    const bool optional = one.starts_with('[');
+    if (optional) one.remove_prefix(1);
+    if (!call.has(given)) {
+      if (optional) break;
+      return call.fail(full_name(*function) + " takes (" + std::string(function->parameters) + ")");
+    }
+    auto& argument = inner.arguments_[inner.count_++];
+    argument.text = call.text(given);
+    if (!one.starts_with("int ")) continue;
+    const auto [end, error] = std::from_chars(argument.text.data(), argument.text.data() + argument.text.size(), argument.number);
+    if (error != std::errc{} || end != argument.text.data() + argument.text.size())
+      return call.fail(full_name(*function) + ": \"" + std::string(argument.text) + "\" is no integer");
+  }
+  if (call.count() > given) return call.fail(full_name(*function) + " takes (" + std::string(function->parameters) + ")");
+  return function->call(inner);
+}
+
+int Call::give(std::string_view text) {
+  vm.result_kind_ = Vm::Result_::Text;
+  vm.result_text_.assign(text);
+  return 1;
+}
+int Call::give(std::int64_t number) {
+  vm.result_kind_ = Vm::Result_::Number;
+  vm.result_number_ = number;
+  return 1;
+}
+int Call::fail(std::string text) {
+  vm.failed_ = true;
+  vm.error_ = std::move(text);
+  return -1;
+}
+int Call::leave(Leave how) {
+  run.leave = how;
+  return 1;
+}
+
+}  // namespace perdure::script

@@ -1,0 +1,94 @@
+#pragma once
+// One Lua VM with one loaded script.
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "script/ksr/function.hpp"
+#include "script/pseudo_variable.hpp"
+#include "script/regex_cache.hpp"
+#include "script/script_runner.hpp"
+
+struct lua_State;
+struct lua_Debug;
+
+namespace perdure::script {
+
+// Lookup of std::string keys by string_view.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+template <class T>
+using TextMap = boost::unordered_flat_map<std::string, T, TextHash, std::equal_to<>>;
+
+class Vm {
+ public:
+  // Runs the script's main chunk. The error is "file:line: message". `random` outlives the VM.
+  [[nodiscard]] static Result<std::shared_ptr<Vm>> load(const ScriptOptions& options, Random& random);
+  ~Vm();
+  Vm(const Vm&) = delete;
+  Vm& operator=(const Vm&) = delete;
+
+  // Calls the global function `name` in a coroutine. The Run is linked as the innermost while it runs.
+  [[nodiscard]] Result<> call(std::string_view name, Run& run);
+  [[nodiscard]] bool has_function(std::string_view name);
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+  // ---- for the KSR functions ----
+  [[nodiscard]] dispatch::Dispatcher* dispatcher() const { return options_.dispatcher; }
+  [[nodiscard]] Random& random() { return random_; }
+  // Null, and an error text, if there is no such variable. Lives until the next one is asked for.
+  [[nodiscard]] const PseudoVariable* pseudo_variable(std::string_view text, std::string& error);
+  // x.modf: the first argument names a function, the others are its arguments.
+  int call_by_name(Call& call);
+  [[nodiscard]] RegexCache& regexes() { return regexes_; }
+  // $var(name): of this worker's VM, kept from run to run.
+  TextMap<Value> script_variables;
+  std::string scratch;
+
+ private:
+  friend class Call;
+  Vm(const ScriptOptions& options, Random& random);
+  [[nodiscard]] Result<> run_main_chunk();
+  void open_libraries();
+  void register_functions();
+  [[nodiscard]] lua_State* take_thread();
+  void give_back(lua_State* thread);
+
+  static int trampoline(lua_State* lua);
+  static void on_count(lua_State* lua, lua_Debug* debug);
+  [[nodiscard]] bool perform(lua_State* lua, const Function& function);
+  [[nodiscard]] bool take_arguments(lua_State* lua, const Function& function, Call& call);
+  void begin_budget(std::uint64_t instructions);
+  [[nodiscard]] std::string error_text(lua_State* thread) const;
+
+  const ScriptOptions options_;
+  Random& random_;
+  lua_State* lua_ = nullptr;
+  Run* innermost_ = nullptr;
+  bool loading_ = false;
+  std::uint64_t budget_ = 0;  // instructions that the outermost run may still take
+  struct Thread {
+    lua_State* lua;
+    int reference;  // in the registry, so that it is not collected
+  };
+  std::vector<Thread> idle_, busy_;
+
+  // The result of the KSR call in progress.
+  enum class Result_ : std::uint8_t { Nil, Text, Number };
+  Result_ result_kind_ = Result_::Nil;
+  std::int64_t result_number_ = 0;
+  std::string result_text_, error_;
+  bool failed_ = false;
+
+  TextMap<std::unique_ptr<PseudoVariable>> pseudo_variables_;
+  RegexCache regexes_;
+};
+
+}  // namespace perdure::script
