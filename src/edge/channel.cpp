@@ -1,0 +1,118 @@
+#include "edge/channel.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace perdure::edge {
+namespace {
+constexpr std::array<std::string_view, 5> death_names = {"none", "planned", "killed", "crashed", "hung"};
+}  // namespace
+
+std::string_view name(Death death) {
+  return death_names[static_cast<std::size_t>(death)];
+}
+
+std::optional<Death> death_from(std::string_view name) {
+  for (std::size_t i = 0; i < death_names.size(); ++i)
+    if (death_names[i] == name) return static_cast<Death>(i);
+  return std::nullopt;
+}
+
+Channel::Channel(int descriptor) : descriptor_(descriptor) {
+  (void)fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+}
+
+Channel::~Channel() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+Channel::Channel(Channel&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      in_(std::move(other.in_)),
+      out_(std::move(other.out_)),
+      read_(std::exchange(other.read_, 0)),
+      written_(std::exchange(other.written_, 0)) {}
+
+bool Channel::send(Message type, std::string_view payload) {
+  // A peer that does not read is as good as gone.
+  if (payload.size() + 1 > channel_message_bytes_max || out_.size() - written_ > 2 * channel_message_bytes_max) return false;
+  const auto size = static_cast<std::uint32_t>(payload.size() + 1);
+  out_.append(reinterpret_cast<const char*>(&size), sizeof size);
+  out_.push_back(static_cast<char>(type));
+  out_.append(payload);
+  return flush();
+}
+
+bool Channel::flush() {
+  while (written_ < out_.size()) {
+    const auto count = ::send(descriptor_, out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
+    if (count > 0) {
+      written_ += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return true;
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  out_.clear();
+  written_ = 0;
+  return true;
+}
+
+bool Channel::fill() {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const auto count = recv(descriptor_, buffer.data(), buffer.size(), 0);
+    if (count > 0) {
+      in_.append(buffer.data(), static_cast<std::size_t>(count));
+      if (in_.size() - read_ > 2 * channel_message_bytes_max) return false;
+    } else if (count == 0) {
+      return false;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  std::uint32_t size = 0;
+  if (in_.size() - read_ >= sizeof size) {
+    std::memcpy(&size, in_.data() + read_, sizeof size);
+    if (size == 0 || size > channel_message_bytes_max) return false;
+  }
+  return true;
+}
+
+std::optional<Channel::Received> Channel::take() {
+  std::uint32_t size = 0;
+  if (in_.size() - read_ < sizeof size) return std::nullopt;
+  std::memcpy(&size, in_.data() + read_, sizeof size);
+  if (size == 0 || in_.size() - read_ - sizeof size < size) return std::nullopt;
+  Received received{static_cast<Message>(in_[read_ + sizeof size]), in_.substr(read_ + sizeof size + 1, size - 1)};
+  read_ += sizeof size + size;
+  if (read_ == in_.size()) {
+    in_.clear();
+    read_ = 0;
+  }
+  return received;
+}
+
+std::string Channel::with_id(std::uint64_t id, std::string_view text) {
+  std::string payload(reinterpret_cast<const char*>(&id), sizeof id);
+  payload += text;
+  return payload;
+}
+
+std::optional<std::pair<std::uint64_t, std::string_view>> Channel::split_id(std::string_view payload) {
+  std::uint64_t id = 0;
+  if (payload.size() < sizeof id) return std::nullopt;
+  std::memcpy(&id, payload.data(), sizeof id);
+  return std::pair{id, payload.substr(sizeof id)};
+}
+
+}  // namespace perdure::edge
