@@ -128,6 +128,7 @@ Result<> Vm::run_main_chunk() {
     if (!file || !(content << file.rdbuf())) return fail(options_.path + ": cannot be read");
     text = content.str();
   }
+  if (text.starts_with(LUA_SIGNATURE[0])) return fail(chunk_name(options_) + ": compiled Lua is not accepted");
   lua_State* thread = take_thread();
   const std::string name = "@" + chunk_name(options_);
   int status = luaL_loadbufferx(thread, text.data(), text.size(), name.c_str(), "t");
@@ -184,7 +185,10 @@ void Vm::on_count(lua_State* lua, lua_Debug*) {
   vm.budget_ = 0;
   // From now on every instruction fails, so that a pcall of the script cannot hold on to its run.
   lua_sethook(lua, &Vm::on_count, LUA_MASKCOUNT, 1);
-  luaL_error(lua, heap_full ? "stopped: the script uses too much memory" : "stopped: the script runs too long");
+  vm.error_ = where(lua, chunk_name(vm.options_));
+  vm.error_ += heap_full ? "stopped: the script uses too much memory" : "stopped: the script runs too long";
+  lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
+  lua_error(lua);
 }
 
 bool Vm::has_function(std::string_view name) {

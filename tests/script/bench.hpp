@@ -37,9 +37,9 @@ inline constexpr int proxy_port = 5060, caller_port = 6000;
 
 // What a request is made of.
 struct Request {
-  std::string method = "INVITE", uri = "sip:bob@192.0.2.1:5070", call_id = "call-1", branch = "z9hG4bK-1", to_tag;
+  std::string method = "INVITE", uri = "sip:bob@192.0.2.1:5070", call_id = "call-1", branch = "z9hG4bK-1", to_tag = {};
   std::string headers = "Max-Forwards: 70\r\nContact: <sip:alice@127.0.0.1:6000>\r\nUser-Agent: phone/1\r\n";
-  std::string body;
+  std::string body = {};
   int cseq = 7;
 
   [[nodiscard]] std::string text() const {

@@ -34,8 +34,11 @@ int remove_header(Call& call, std::string_view name) {
   using enum sip::HeaderName;
   for (const auto needed : {Via, From, To, CallId, CSeq, MaxForwards, ContentLength})
     if (known == needed) return call.fail("a message cannot do without " + std::string(name));
-  // Without its Route headers a request goes to its destination URI or Request-URI.
-  if (known == Route) context.routes_removed = static_cast<std::uint8_t>(std::min<std::size_t>(context.message->count(Route), 255));
+  if (known == Route) {  // a request without Route goes to its destination URI or Request-URI
+    std::size_t values = 0;
+    for ([[maybe_unused]] const auto& value : context.message->values(Route)) ++values;
+    context.routes_removed = static_cast<std::uint8_t>(std::min<std::size_t>(values, 255));
+  }
   for (int i = 0;; ++i) {
     const auto* field = header_at(*context.message, name, i);
     if (!field) return 1;
