@@ -62,7 +62,7 @@ std::uint32_t Partition::allocate(Pool& pool, const ExtentWord& word, std::uint3
   const std::uint32_t slots = extents_.slots(word);
   slot = maps_[extent].first_free(slots);
   maps_[extent].set(slot);
-  used_bytes_ += word.slot_bytes;
+  add_used(word.slot_bytes);
   if (maps_[extent].used == slots) pool.open.pop_back();
   return extent;
 }
@@ -73,7 +73,7 @@ void Partition::free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot, 
   PERDURE_ASSERT(map.test(slot));
   const bool was_full = map.used == extents_.slots(word);
   map.clear(slot);
-  used_bytes_ -= word.slot_bytes;
+  add_used(-std::uint64_t{word.slot_bytes});
   if (was_full) pool.open.push_back(extent);
   // One empty extent stays for the next that needs this size.
   if (give_back && map.used == 0 && pool.open.size() > 1) {
@@ -152,6 +152,33 @@ void Partition::erase(const KindInfo& info, RecordId id) {
   free_slot(pool, id.value >> 8, id.value & 255, false);
 }
 
+bool Partition::drop(RecordId id, std::string_view why, DropSink sink, void* sink_context) {
+  const std::uint32_t extent = id.value >> 8;
+  if (extent >= extents_.count()) return false;
+  const Kind kind = extents_.word(extent).kind;
+  if (kind == Kind::None || !is_live(kind, id)) return false;
+  const KindInfo& info = *by_kind_[static_cast<std::size_t>(kind)];
+  LostRecord record;
+  describe(info, id, record);
+  sink(sink_context, record, why);
+  erase(info, id);
+  return true;
+}
+
+void Partition::describe(const KindInfo& info, RecordId id, LostRecord& record) const {
+  const char* header = static_cast<const char*>(header_at(id));
+  HeaderPrefix prefix;
+  std::memcpy(&prefix, header - sizeof prefix, sizeof prefix);
+  record.id = id;
+  record.kind = info.kind;
+  record.layout = prefix.layout;
+  record.header = {header, info.header_bytes};
+  BlobList blobs;
+  info.list_blobs(header, blobs, read_checked, this);
+  for (std::size_t i = 0; i < blobs.count; ++i)
+    if (const auto bytes = read_checked(this, blobs.refs[i]); !bytes.empty()) record.blobs[record.blob_count++] = {blobs.refs[i], bytes};
+}
+
 std::string_view Partition::read_checked(const void* self, BlobRef ref) {
   const auto& partition = *static_cast<const Partition*>(self);
   Place place;
@@ -222,7 +249,11 @@ AttachCounts Partition::attach(bool verify, DropSink sink, void* sink_context) {
       const std::string_view why = check_record(info, id, verify, blobs);
       if (!why.empty()) {
         ++counts.dropped;
-        if (sink) sink(sink_context, id, word.kind, {static_cast<const char*>(header_at(id)), info.header_bytes}, why);
+        if (sink) {
+          LostRecord record;
+          describe(info, id, record);
+          sink(sink_context, record, why);
+        }
         mapping_.store_word(offset, selector & ~selector_live);
         continue;
       }
@@ -230,10 +261,10 @@ AttachCounts Partition::attach(bool verify, DropSink sink, void* sink_context) {
         Place place;
         (void)place_of(blobs.refs[i], place);
         maps_[place.extent].set(place.slot);
-        used_bytes_ += extents_.word(place.extent).slot_bytes;
+        add_used(extents_.word(place.extent).slot_bytes);
       }
       maps_[extent].set(slot);
-      used_bytes_ += word.slot_bytes;
+      add_used(word.slot_bytes);
       ++pool.records;
       ++counts.records;
     }

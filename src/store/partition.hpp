@@ -1,6 +1,7 @@
 #pragma once
 // The share of the store that one thread owns: records and blobs. No locks but for claiming an extent.
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include "base/assert.hpp"
 #include "store/extents.hpp"
 #include "store/kind_info.hpp"
+#include "store/quarantine.hpp"
 
 namespace perdure::store {
 
@@ -20,8 +22,8 @@ struct AttachCounts {
 
 class Partition {
  public:
-  // A record that attach had to drop; `why` names the check that failed.
-  using DropSink = void (*)(void* context, RecordId id, Kind kind, std::string_view header, std::string_view why);
+  // Sees a record before it is dropped; `why` names the check that failed.
+  using DropSink = void (*)(void* context, const LostRecord& record, std::string_view why);
 
   Partition(Mapping& mapping, Extents& extents, std::vector<SlotMap>& maps, std::uint32_t index, std::span<const KindInfo> kinds);
 
@@ -64,6 +66,8 @@ class Partition {
   void erase(RecordId id) {
     erase(info<Header>(), id);
   }
+  // Erases a live record of any kind, after `sink` has seen it. False if there is none.
+  bool drop(RecordId id, std::string_view why, DropSink sink, void* sink_context);
   [[nodiscard]] std::uint64_t sequence(RecordId id) const { return sequence_of(mapping_.load_word(record_offset(id))); }
   // Up to which sequence the outputs of the record are known to have been sent.
   [[nodiscard]] std::uint64_t sent_sequence(RecordId id) const { return mapping_.load_word(record_offset(id) + 8); }
@@ -86,8 +90,8 @@ class Partition {
   // Rebuilds everything derived. `verify`: check all checksums. Call once, before anything else.
   AttachCounts attach(bool verify, DropSink sink, void* sink_context);
 
-  // Bytes of slots in use.
-  [[nodiscard]] std::uint64_t used_bytes() const { return used_bytes_; }
+  // Bytes of slots in use. Any thread.
+  [[nodiscard]] std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t index() const { return index_; }
 
  private:
@@ -120,6 +124,9 @@ class Partition {
   };
   [[nodiscard]] bool place_of(BlobRef ref, Place& place) const;
   [[nodiscard]] std::string_view check_record(const KindInfo& info, RecordId id, bool verify, BlobList& blobs) const;
+  // What can be shown of a live record, however broken it is.
+  void describe(const KindInfo& info, RecordId id, LostRecord& record) const;
+  void add_used(std::uint64_t bytes) { used_bytes_.store(used_bytes() + bytes, std::memory_order_relaxed); }
   static std::string_view read_checked(const void* self, BlobRef ref);
 
   Mapping& mapping_;
@@ -130,7 +137,7 @@ class Partition {
   std::array<Pool, kind_count> kinds_state_;
   std::vector<Pool> blob_pools_;  // by slot size class
   std::vector<BlobRef> freed_;
-  std::uint64_t used_bytes_ = 0;
+  std::atomic<std::uint64_t> used_bytes_{0};  // written by the owner only
 };
 
 }  // namespace perdure::store

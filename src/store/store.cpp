@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <fstream>
 
 #include "base/assert.hpp"
 #include "base/checksum.hpp"
@@ -182,7 +181,7 @@ Result<> Store::attach(const Options& options) {
   maps_.resize(block.extent_count);
   for (std::uint32_t i = 0; i < block.partition_count; ++i) {
     partitions_.push_back(std::make_unique<Partition>(mapping_, *extents_, maps_, i, kinds_));
-    const AttachCounts counts = partitions_.back()->attach(verified_, quarantine, this);
+    const AttachCounts counts = partitions_.back()->attach(verified_, save_dropped, this);
     attached_.records += counts.records;
     attached_.dropped += counts.dropped;
   }
@@ -230,15 +229,17 @@ void Store::start_sync(const Options& options) {
   });
 }
 
-void Store::quarantine(void* self, RecordId id, Kind kind, std::string_view header, std::string_view why) {
-  const auto& store = *static_cast<const Store*>(self);
-  constexpr std::uint64_t files_max = 100;  // a wholly damaged file must not fill the disk twice
-  if (store.quarantine_.empty() || store.attached_.dropped > files_max) return;
-  ::mkdir(store.quarantine_.c_str(), 0700);
-  std::string reason(why);
-  std::ranges::replace(reason, ' ', '-');
-  std::ofstream file(fmt::format("{}/record-{}-{}-{}", store.quarantine_, static_cast<int>(kind), id.value, reason), std::ios::binary);
-  file.write(header.data(), static_cast<std::streamsize>(header.size()));
+void Store::save_dropped(void* self, const LostRecord& record, std::string_view why) {
+  auto& store = *static_cast<Store*>(self);
+  const std::scoped_lock lock(store.quarantine_mutex_);
+  store.quarantine_.write(record, why, static_cast<std::int64_t>(store.mapping_.load_word(offsetof(Superblock, last_wall_us))));
+}
+
+bool Store::quarantine(RecordId id, std::string_view why) {
+  const auto owner = partition_of(id);
+  if (!owner || !partitions_[*owner]->drop(id, why, save_dropped, this)) return false;
+  quarantined_.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 Result<> copy_store(const std::string& from, const std::string& to) {

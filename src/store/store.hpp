@@ -17,6 +17,7 @@
 #include "store/kind_info.hpp"
 #include "store/mapping.hpp"
 #include "store/partition.hpp"
+#include "store/quarantine.hpp"
 #include "store/types.hpp"
 
 namespace perdure::store {
@@ -67,6 +68,11 @@ class Store {
   [[nodiscard]] std::uint64_t secret() const { return secret_; }
   [[nodiscard]] Usage usage() const;  // any thread; used_bytes is approximate while others write
 
+  // Takes a live record out: its header and blobs go to a file in Options::quarantine (if there is one), `why` to a second one beside it.
+  // The caller owns the record's partition. False if there is no such live record.
+  bool quarantine(RecordId id, std::string_view why);
+  [[nodiscard]] std::uint64_t quarantined() const { return quarantined_.load(std::memory_order_relaxed); }  // by the call above; any thread
+
   // Logical time for a reading of CLOCK_MONOTONIC.
   [[nodiscard]] Time now(std::int64_t monotonic_us) const { return Time(Duration(monotonic_us + delta_us_)); }
   // Remembers how far time has come, for the next attach. Any one thread, every few milliseconds.
@@ -81,13 +87,15 @@ class Store {
   void format(const Options& options);
   [[nodiscard]] Result<> check_superblock(const Options& options) const;
   void start_sync(const Options& options);
-  static void quarantine(void* self, RecordId id, Kind kind, std::string_view header, std::string_view why);
+  static void save_dropped(void* self, const LostRecord& record, std::string_view why);
 
   Mapping mapping_;
   int descriptor_ = -1;
   char* mapped_ = nullptr;  // to be unmapped; null: memory of the caller
   std::vector<KindInfo> kinds_;
-  std::string quarantine_;
+  std::mutex quarantine_mutex_;
+  Quarantine quarantine_;
+  std::atomic<std::uint64_t> quarantined_{0};
   std::unique_ptr<Extents> extents_;
   std::vector<SlotMap> maps_;
   std::vector<std::unique_ptr<Partition>> partitions_;
