@@ -1,0 +1,202 @@
+#include "engine/engine.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+
+#include "base/assert.hpp"
+#include "base/logging.hpp"
+#include "engine/worker.hpp"
+
+namespace perdure::engine {
+namespace {
+
+std::int64_t monotonic_us() {
+  timespec now{};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+}
+
+std::int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options) : options_(std::move(options)) {
+  PERDURE_ASSERT(options_.region && options_.region->worker_count() == options_.workers);
+  PERDURE_ASSERT(options_.sockets.size() == options_.proxy.sockets.size() * options_.workers);
+}
+
+Engine::~Engine() {
+  stop();
+}
+
+Time Engine::now() const {
+  return surviving().now(monotonic_us());
+}
+
+Result<> Engine::open_stores() {
+  store::Options options = options_.store;
+  options.kinds = proxy::store_kinds();
+  options.quarantine = options_.quarantine;
+  options.monotonic_us = monotonic_us();
+  options.wall_us = wall_us();
+  options.discard = options_.persist == proxy::Persist::Off;
+  auto surviving = store::Store::open(options);
+  if (!surviving) return std::unexpected(surviving.error());
+  stores_.push_back(std::move(*surviving));
+  if (options_.persist != proxy::Persist::Routes) return {};
+  // The transactions themselves stay in this process; as many partitions as the file has.
+  options.path.clear();
+  options.partitions = stores_.front()->partition_count();
+  options.durability = store::Durability::Process;
+  auto transactions = store::Store::open(options);
+  if (!transactions) return std::unexpected(transactions.error());
+  stores_.push_back(std::move(*transactions));
+  return {};
+}
+
+Result<EngineReport> Engine::attach(edge::Death death) {
+  const auto began = std::chrono::steady_clock::now();
+  report_ = {};
+  if (auto opened = open_stores(); !opened) {
+    stores_.clear();
+    return std::unexpected(opened.error());
+  }
+  report_.recovered = surviving().attached().records;
+  report_.dropped = surviving().attached().dropped;
+  blame(death);
+  options_.proxy.secret = surviving().secret();
+  const proxy::Stores stores(*stores_.back(), options_.persist == proxy::Persist::Routes ? stores_.front().get() : nullptr);
+  for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, stores));
+  for (const auto& worker : workers_) worker->attach(now());
+  redeliver();
+  report_.attach_duration = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
+  return report_;
+}
+
+void Engine::blame(edge::Death death) {
+  const std::uint8_t weight = death == edge::Death::Crashed || death == edge::Death::Hung ? 2 : death == edge::Death::Killed ? 1 : 0;
+  edge::SharedRegion& region = *options_.region;
+  for (std::uint32_t i = 0; i < region.worker_count(); ++i) {
+    edge::WorkerMark& mark = region.mark(i);
+    const std::uint32_t slot = mark.slot.exchange(0), slot_worker = mark.slot_worker.load();
+    if (slot > 0 && slot <= edge::slots_per_worker && slot_worker < region.worker_count()) {
+      edge::SlotInfo& info = region.info({slot_worker, slot - 1});
+      info.blame = static_cast<std::uint8_t>(std::min(info.blame + weight, 255));
+    }
+    const std::uint32_t record = std::exchange(mark.record, edge::no_record);
+    if (record == edge::no_record || weight == 0) continue;
+    // The same record again, else a free place, else the least blamed gives way.
+    edge::Suspect* place = nullptr;
+    for (std::uint32_t s = 0; s < edge::suspects_max; ++s) {
+      edge::Suspect& suspect = region.suspect(s);
+      if (suspect.record == record) {
+        place = &suspect;
+        break;
+      }
+      if (!place || suspect.blame < place->blame) place = &suspect;
+    }
+    if (place->record != record) *place = {record, 0};
+    place->blame += weight;
+  }
+  for (const auto slot : region.taken())
+    if (region.info(slot).blame >= edge::blame_max) quarantine_message(slot, name(death));
+  for (std::uint32_t s = 0; s < edge::suspects_max; ++s) {
+    edge::Suspect& suspect = region.suspect(s);
+    if (suspect.record == edge::no_record || suspect.blame < edge::blame_max) continue;
+    if (surviving().quarantine(store::RecordId{suspect.record}, "engines died with it in work")) {
+      ++report_.quarantined_records;
+      log::error("record {} was in work when engines died: it is in quarantine", suspect.record);
+    }
+    suspect = {};
+  }
+}
+
+void Engine::quarantine_message(edge::SlotId slot, std::string_view why) {
+  edge::SharedRegion& region = *options_.region;
+  ++report_.quarantined_messages;
+  log::error("a message from {} was in work when engines died: it is in quarantine", region.source(slot).text());
+  if (!options_.quarantine.empty()) {
+    ::mkdir(options_.quarantine.c_str(), 0700);
+    const auto base = fmt::format("{}/message-{}-{}", options_.quarantine, wall_us(), region.info(slot).sequence);
+    const auto bytes = region.bytes(slot);
+    std::ofstream(base + ".sip", std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(base + ".reason.txt") << fmt::format("from {}; engines died with it in work, the last one {}\n",
+                                                       region.source(slot).text(), why);
+  }
+  region.finish(slot);
+}
+
+void Engine::redeliver() {
+  edge::SharedRegion& region = *options_.region;
+  std::vector<std::uint64_t> next(options_.workers, 1);
+  for (const auto slot : region.taken()) {
+    const std::uint32_t owner = proxy::partition_of(region.bytes(slot), partition_count()) % options_.workers;
+    next[slot.worker] = std::max(next[slot.worker], region.info(slot).sequence + 1);
+    workers_[owner]->redeliver(slot, now());
+    ++report_.redelivered;
+  }
+  for (std::uint32_t i = 0; i < options_.workers; ++i) workers_[i]->start(next[i]);
+}
+
+void Engine::stop() {
+  for (const auto& worker : workers_) worker->request_stop();
+  for (const auto& worker : workers_) worker->join();
+  if (!stores_.empty()) surviving().heartbeat(now(), wall_us());
+  workers_.clear();
+  stores_.clear();
+}
+
+void Engine::run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&)> f) {
+  workers_[worker]->post(std::move(f));
+}
+
+bool Engine::run_on_all(const std::function<void(std::uint32_t, proxy::Proxy&)>& f, Duration timeout) {
+  // Outlives this call if a worker is late; `f` itself is not touched after it.
+  struct State {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::size_t left = 0;
+    bool given_up = false;
+  };
+  const auto state = std::make_shared<State>();
+  state->left = workers_.size();
+  for (std::uint32_t i = 0; i < workers_.size(); ++i)
+    workers_[i]->post([state, &f, i](proxy::Proxy& proxy) {
+      const std::scoped_lock lock(state->mutex);
+      if (state->given_up) return;
+      f(i, proxy);
+      if (--state->left == 0) state->done.notify_all();
+    });
+  std::unique_lock lock(state->mutex);
+  const bool all = state->done.wait_for(lock, timeout, [&] { return state->left == 0; });
+  state->given_up = true;
+  return all;
+}
+
+EngineCounters Engine::counters() const {
+  constexpr std::size_t words = sizeof(EngineCounters) / sizeof(std::uint64_t);
+  std::array<std::uint64_t, words> sum{};
+  for (const auto& worker : workers_) {
+    const auto part = std::bit_cast<std::array<std::uint64_t, words>>(worker->counters());
+    for (std::size_t i = 0; i < words; ++i) sum[i] += part[i];
+  }
+  return std::bit_cast<EngineCounters>(sum);
+}
+
+store::Usage Engine::store_usage() const {
+  store::Usage usage = stores_.back()->usage();
+  if (stores_.size() == 1) return usage;
+  const store::Usage routes = stores_.front()->usage();
+  return {usage.used_bytes + routes.used_bytes, usage.claimed_bytes + routes.claimed_bytes, usage.max_bytes};
+}
+
+}  // namespace perdure::engine

@@ -1,0 +1,88 @@
+#pragma once
+// The engine process without its command channel: stores, proxies and worker threads. One per process.
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "edge/channel.hpp"
+#include "edge/shared_region.hpp"
+#include "proxy/proxy.hpp"
+#include "store/store.hpp"
+
+namespace perdure::engine {
+
+class Worker;
+
+struct EngineOptions {
+  proxy::ProxyOptions proxy;
+  proxy::Persist persist = proxy::Persist::Full;
+  store::Options store;  // of what survives; kinds and the readings of the clocks are filled in by attach()
+  std::uint32_t workers = 1;
+  std::vector<int> sockets;              // UDP: of listen address i and worker w at i * workers + w; not owned
+  edge::SharedRegion* region = nullptr;  // for `workers`
+  std::string quarantine;                // folder of poison messages and records; empty: they are dropped and counted
+  std::uint64_t seed = 0;                // of the random numbers; another one in each process
+  // One per worker, used in its thread only.
+  std::function<std::unique_ptr<proxy::RouteRunner>(std::uint32_t worker)> make_runner;
+  // In the worker's thread about every 50 ms, with what it sends: probes and the like. May be empty.
+  std::function<void(std::uint32_t worker, Time now, proxy::Proxy&, proxy::Outputs&)> on_worker_tick;
+};
+
+struct EngineReport {
+  std::uint64_t recovered = 0, dropped = 0, redelivered = 0, quarantined_messages = 0, quarantined_records = 0;
+  Duration attach_duration{};
+};
+
+// Counters of one worker or the sum of all, since the engine attached.
+struct EngineCounters {
+  proxy::ProxyCounters proxy;
+  std::uint64_t datagrams_received = 0, datagrams_sent = 0, send_errors = 0, handed_over = 0, turns = 0, open_transactions = 0;
+};
+
+class Engine {
+ public:
+  explicit Engine(EngineOptions options);
+  ~Engine();  // stop()
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Opens the store, rebuilds what is derived, puts aside what has killed engines, does what the dead engine had taken and not finished,
+  // and starts the workers. `death`: how that engine ended.
+  [[nodiscard]] Result<EngineReport> attach(edge::Death death);
+  // The workers end their batch; the store is closed. Nothing is lost: what is in the sockets stays there.
+  void stop();
+
+  // Runs `f` in the worker's thread between two batches.
+  void run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&)> f);
+  // Runs `f` in every worker and waits. False: not all did in time; those that have not will not run it any more.
+  [[nodiscard]] bool run_on_all(const std::function<void(std::uint32_t worker, proxy::Proxy&)>& f, Duration timeout);
+
+  [[nodiscard]] EngineCounters counters() const;
+  [[nodiscard]] store::Usage store_usage() const;
+  [[nodiscard]] const EngineReport& report() const { return report_; }
+  [[nodiscard]] std::uint32_t workers() const { return options_.workers; }
+  [[nodiscard]] std::uint32_t partition_count() const { return stores_.front()->partition_count(); }
+  // Logical time now.
+  [[nodiscard]] Time now() const;
+
+ private:
+  friend class Worker;
+  [[nodiscard]] Result<> open_stores();
+  void blame(edge::Death death);
+  void quarantine_message(edge::SlotId slot, std::string_view why);
+  void redeliver();
+  [[nodiscard]] store::Store& surviving() const { return *stores_.front(); }
+
+  EngineOptions options_;
+  std::vector<std::unique_ptr<store::Store>>
+      stores_;  // what survives; after it, with persist other than full, the transactions of this process
+  std::vector<std::unique_ptr<Worker>> workers_;
+  EngineReport report_;
+};
+
+}  // namespace perdure::engine

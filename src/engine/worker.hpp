@@ -1,0 +1,80 @@
+#pragma once
+// A worker: one thread, its sockets, its share of the partitions. Receives in batches into the shared region, hands over what belongs to
+// another.
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "engine/engine.hpp"
+#include "engine/spsc_queue.hpp"
+#include "net/udp_socket.hpp"
+
+namespace perdure::engine {
+
+// As many as a worker has receive slots: a push never fails.
+using HandOver = SpscQueue<edge::SlotId, edge::slots_per_worker>;
+
+class Worker {
+ public:
+  Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // ---- before the thread starts, in the attaching thread ----
+  void attach(Time now);
+  // One datagram of a dead engine, to the end: its outputs leave, the slot is finished.
+  void redeliver(edge::SlotId slot, Time now);
+  void start(std::uint64_t first_sequence);
+
+  // ---- any thread ----
+  void post(std::function<void(proxy::Proxy&)> f);
+  void wake();
+  void request_stop();
+  void join();
+  [[nodiscard]] EngineCounters counters() const;
+  // The queue by which worker `from` hands over to this one.
+  [[nodiscard]] HandOver& queue_from(std::uint32_t from) { return *queues_[from]; }
+
+ private:
+  void run();
+  void turn();
+  bool receive(std::uint16_t socket);
+  void take_over();
+  void process(edge::SlotId slot);
+  void finish_batch();
+  void run_mailbox();
+  [[nodiscard]] int wait_ms();
+  [[nodiscard]] bool has_work() const;
+  void publish();
+
+  Engine& engine_;
+  const std::uint32_t index_, count_;
+  edge::SharedRegion& region_;
+  edge::WorkerMark& mark_;
+  std::unique_ptr<proxy::RouteRunner> runner_;
+  std::unique_ptr<proxy::Proxy> proxy_;
+  proxy::Outputs outputs_;
+  std::vector<int> sockets_;
+  std::vector<std::unique_ptr<HandOver>> queues_;
+  std::vector<edge::SlotId> done_;  // processed in this batch, to be finished when the outputs have left
+  std::vector<net::Datagram> sending_;
+  std::vector<std::uint8_t> readable_, notify_;
+  int epoll_ = -1, event_ = -1;
+  std::uint32_t next_batch_ = 0;
+  std::uint64_t sequence_ = 0;
+  Time now_{}, next_tick_{}, next_heartbeat_{};
+  EngineCounters local_;
+
+  std::atomic<bool> sleeping_{false}, stop_{false}, mail_{false};
+  std::mutex mailbox_mutex_;
+  std::vector<std::function<void(proxy::Proxy&)>> mailbox_;
+  // local_ as other threads see it.
+  std::array<std::atomic<std::uint64_t>, sizeof(EngineCounters) / sizeof(std::uint64_t)> published_{};
+  std::thread thread_;
+};
+
+}  // namespace perdure::engine
