@@ -37,7 +37,11 @@ const Row rows[] = {
     {"KSR.is_method('BYE|invite')", "boolean true"},
     {"KSR.is_method('BYE')", "boolean false"},
     {"KSR.is_method_in('BIC')", "boolean true"},
-    {"KSR.is_method_in('BC')", "boolean false"},
+    {"KSR.is_method_in('BCEFG')", "boolean false"},
+    {"KSR.is_proto('TU')", "boolean true"},
+    {"KSR.is_proto('EVW')", "boolean false"},
+    {"KSR.is_src_port(6000)", "boolean true"},
+    {"KSR.is_dst_port(6000)", "boolean false"},
     {"KSR.is_UDP()", "boolean true"},
     {"KSR.is_TCP()", "boolean false"},
     {"KSR.is_WSX()", "boolean false"},
@@ -178,6 +182,9 @@ const Row rows[] = {
     {"KSR.x.modf('has_totag')", "number -1"},
     {"KSR.x.modf('maxfwd.process_maxfwd', '10')", "number 1"},
     {"KSR.x.log('info', 'text\\n')", "nil nil"},
+    {"KSR.log('L_INFO', 'text\\n')", "nil nil"},
+    {"KSR.xlog.xinfo('$rm to $ru, $hdr(X-List), $(avp(a)[1]), $$')", "nil nil"},
+    {"KSR.sanity.sanity_check_defaults()", "number 1"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Rows, Functions, testing::ValuesIn(rows), [](const auto& row) { return "Row" + std::to_string(row.index); });
@@ -221,6 +228,8 @@ const ErrorRow error_rows[] = {
     {"KSR.tm.t_on_failure('missing')", "default.lua:3: KSR.tm.t_on_failure: there is no function missing"},
     {"KSR.tm.t_branch_timeout()", "default.lua:3: KSR.tm.t_branch_timeout: cannot be called in the request route"},
     {"KSR.rr.add_rr_param(';a>b')", "default.lua:3: KSR.rr.add_rr_param: \";a>b\" are no URI parameters, as in \";name=value\""},
+    {"KSR.xlog.xinfo('a $nosuch b')", "default.lua:3: KSR.xlog.xinfo: \"$nosuch\" is not known"},
+    {"KSR.log('loud', 'x')", "default.lua:3: KSR.log: \"loud\" is no log level"},
     {"KSR.x.modf('nothing')", "default.lua:3: KSR.x.modf: there is no function nothing"},
     {"error({})", "default.lua: an error that is no text, but a table"},
     {"error('mine')", "default.lua:3: mine"},

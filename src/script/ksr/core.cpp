@@ -1,8 +1,8 @@
 // KSR.name: the core.
 #include "base/case.hpp"
-#include "base/logging.hpp"
 #include "proxy/proxy.hpp"
 #include "script/ksr/append_branch.hpp"
+#include "script/ksr/log.hpp"
 #include "script/ksr/uri_access.hpp"
 #include "sip/name_addr.hpp"
 
@@ -10,10 +10,8 @@ namespace perdure::script {
 namespace {
 
 template <log::Level level>
-int write_log(Call& call) {
-  std::string_view text = call.text(0);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  log::write(level, text);
+int log_text(Call& call) {
+  write_log(level, call.text(0));
   return 1;
 }
 
@@ -36,18 +34,18 @@ int is_method(Call& call) {
   return -1;
 }
 
-// The letters of Kamailio: INVITE, ACK, BYE, CANCEL by their first letter, and so on.
+// Kamailio's letters. Those of methods that are not SIP's (G, K, D, T, V) match nothing.
 int is_method_in(Call& call) {
   const auto& message = call.message();
   const auto method = message.is_request() ? message.method() : message.cseq() ? message.cseq()->method : sip::Method::Other;
   using enum sip::Method;
-  constexpr std::pair<char, sip::Method> letters[] = {{'I', Invite},  {'A', Ack},     {'B', Bye},       {'C', Cancel},  {'R', Register},
-                                                      {'M', Message}, {'O', Options}, {'S', Subscribe}, {'P', Publish}, {'N', Notify},
-                                                      {'U', Update},  {'K', Prack},   {'F', Refer},     {'G', Info}};
+  constexpr std::pair<char, sip::Method> letters[] = {{'i', Invite},   {'a', Ack},   {'b', Bye},     {'c', Cancel},    {'m', Message},
+                                                      {'r', Register}, {'e', Prack}, {'p', Publish}, {'s', Subscribe}, {'n', Notify},
+                                                      {'o', Options},  {'f', Refer}, {'u', Update}};
   for (const char c : call.text(0)) {
-    bool known = false;
+    bool known = std::string_view("gkdtv").find(to_lower(c)) != std::string_view::npos;
     for (const auto& [letter, one] : letters) {
-      if (to_lower(letter) != to_lower(c)) continue;
+      if (letter != to_lower(c)) continue;
       known = true;
       if (one == method) return 1;
     }
@@ -62,6 +60,15 @@ Transport transport(const Call& call) {
 template <Transport... transports>
 int by_transport(Call& call) {
   return ((transport(call) == transports) || ...);
+}
+// Kamailio's letters.
+int is_proto(Call& call) {
+  constexpr std::pair<char, Transport> letters[] = {
+      {'u', Transport::Udp}, {'t', Transport::Tcp}, {'e', Transport::Tls}, {'v', Transport::Ws}, {'w', Transport::Wss}};
+  for (const char c : call.text(0))
+    for (const auto& [letter, one] : letters)
+      if (letter == to_lower(c) && one == transport(call)) return 1;
+  return -1;
 }
 template <Family family>
 int by_family(Call& call) {
@@ -143,12 +150,15 @@ constexpr Routes logs = routes::any | routes::load;
 constexpr Routes uris = routes::with_request;
 
 const Function table[] = {
-    {"", "dbg", "string text", Returns::Nothing, logs, "Logs at level debug.", "", write_log<log::Level::Debug>},
-    {"", "info", "string text", Returns::Nothing, logs, "Logs at level info.", "", write_log<log::Level::Info>},
-    {"", "notice", "string text", Returns::Nothing, logs, "Logs at level notice.", "", write_log<log::Level::Notice>},
-    {"", "warn", "string text", Returns::Nothing, logs, "Logs at level warning.", "", write_log<log::Level::Warning>},
-    {"", "err", "string text", Returns::Nothing, logs, "Logs at level error.", "", write_log<log::Level::Error>},
-    {"", "crit", "string text", Returns::Nothing, logs, "Logs at level critical.", "", write_log<log::Level::Critical>},
+    {"", "dbg", "string text", Returns::Nothing, logs, "Logs at level debug.", "", log_text<log::Level::Debug>},
+    {"", "info", "string text", Returns::Nothing, logs, "Logs at level info.", "", log_text<log::Level::Info>},
+    {"", "notice", "string text", Returns::Nothing, logs, "Logs at level notice.", "", log_text<log::Level::Notice>},
+    {"", "warn", "string text", Returns::Nothing, logs, "Logs at level warning.", "", log_text<log::Level::Warning>},
+    {"", "err", "string text", Returns::Nothing, logs, "Logs at level error.", "", log_text<log::Level::Error>},
+    {"", "crit", "string text", Returns::Nothing, logs, "Logs at level critical.", "", log_text<log::Level::Critical>},
+
+    {"", "log", "string level, string text", Returns::Nothing, logs, "Logs at a level: dbg, info, notice, warn, err, crit.", "",
+     log_at_level},
 
     {"", "is_INVITE", "", boolean, routes::any, "The method is INVITE; of a reply, that of its CSeq.", "", is<sip::Method::Invite>},
     {"", "is_ACK", "", boolean, routes::any, "The method is ACK.", "", is<sip::Method::Ack>},
@@ -166,15 +176,25 @@ const Function table[] = {
     {"", "is_REFER", "", boolean, routes::any, "The method is REFER.", "", is<sip::Method::Refer>},
     {"", "is_method", "string method", boolean, routes::any, "The method is this one, or one of several with a bar between them.", "", is_method},
     {"", "is_method_in", "string letters", boolean, routes::any,
-     "The method is one of these: I INVITE, A ACK, B BYE, C CANCEL, R REGISTER, M MESSAGE, O OPTIONS, S SUBSCRIBE, P PUBLISH, N NOTIFY, "
-     "U UPDATE, K PRACK, F REFER, G INFO.",
+     "The method is one of these: I INVITE, A ACK, B BYE, C CANCEL, M MESSAGE, R REGISTER, E PRACK, P PUBLISH, S SUBSCRIBE, N NOTIFY, "
+     "O OPTIONS, F REFER, U UPDATE.",
      "Another letter is a script error.", is_method_in},
 
     {"", "is_UDP", "", boolean, routes::any, "The message came by UDP.", "", by_transport<Transport::Udp>},
     {"", "is_TCP", "", boolean, routes::any, "The message came by TCP.", "", by_transport<Transport::Tcp>},
     {"", "is_TLS", "", boolean, routes::any, "The message came by TLS.", "", by_transport<Transport::Tls>},
     {"", "is_WS", "", boolean, routes::any, "The message came by WebSocket without TLS.", "", by_transport<Transport::Ws>},
+    {"", "is_WSS", "", boolean, routes::any, "The message came by WebSocket with TLS.", "", by_transport<Transport::Wss>},
     {"", "is_WSX", "", boolean, routes::any, "The message came by WebSocket.", "", by_transport<Transport::Ws, Transport::Wss>},
+    {"", "is_proto", "string letters", boolean, routes::any,
+     "The message came by one of these: U UDP, T TCP, E TLS, V WebSocket, W WebSocket with TLS.", "", is_proto},
+    {"", "is_src_port", "int port", boolean, routes::any, "The message came from that port.", "",
+     [](Call& call) { return call.context().received->source.port == call.number(0) ? 1 : -1; }},
+    {"", "is_dst_port", "int port", boolean, routes::any, "The message was received on that port.", "",
+     [](Call& call) {
+       const auto& context = call.context();
+       return context.proxy.options().sockets[context.received->socket].address.port == call.number(0) ? 1 : -1;
+     }},
     {"", "is_IPv4", "", boolean, routes::any, "The message came from an IPv4 address.", "", by_family<Family::IPv4>},
     {"", "is_IPv6", "", boolean, routes::any, "The message came from an IPv6 address.", "", by_family<Family::IPv6>},
 

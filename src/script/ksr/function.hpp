@@ -97,6 +97,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> textops_functions();
 [[nodiscard]] std::span<const Function> maxfwd_functions();
 [[nodiscard]] std::span<const Function> sanity_functions();
+[[nodiscard]] std::span<const Function> xlog_functions();
 [[nodiscard]] std::span<const Function> corex_functions();
 [[nodiscard]] std::span<const Function> dispatcher_functions();
 

@@ -81,6 +81,8 @@ const Function table[] = {
      "512 Proxy-Require, 1024 URIs, 4096 doubled tags; `uris`: 1 Request-URI, 2 From, 4 To, 8 Contact. Defaults: 17895 and 7.",
      "Version, required headers, Via, CSeq and Content-Length (bits 1, 4, 8, 16, 32, 64, 128) have been checked before the script runs.",
      sanity_check},
+    {"sanity", "sanity_check_defaults", "", Returns::Integer, routes::request | routes::reply, "sanity_check with the defaults.", "",
+     sanity_check},
 };
 
 }  // namespace

@@ -27,9 +27,9 @@ int is_first_hop(Call& call) {
   return -1;
 }
 
-// "+" and up to 15 digits (E.164).
+// "+" and 2 to 15 digits.
 bool is_e164(std::string_view text) {
-  return text.size() >= 3 && text.size() <= 16 && text[0] == '+' && text[1] != '0' && sip::chars::all(text.substr(1), sip::chars::digit);
+  return text.size() >= 3 && text.size() <= 16 && text[0] == '+' && sip::chars::all(text.substr(1), sip::chars::digit);
 }
 
 bool is_telephone_number(std::string_view text) {
@@ -72,7 +72,7 @@ const Function table[] = {
      [](Call& call) { return truth(!call.text(0).empty() && sip::chars::all(call.text(0), sip::chars::digit)); }},
     {"siputils", "is_tel_number", "string text", integer, routes::any, "The text is digits, with or without + before them.", "",
      [](Call& call) { return truth(is_telephone_number(call.text(0))); }},
-    {"siputils", "is_e164", "string text", integer, routes::any, "The text is + and 2 to 15 digits, the first of them not 0.", "",
+    {"siputils", "is_e164", "string text", integer, routes::any, "The text is + and 2 to 15 digits.", "",
      [](Call& call) { return truth(is_e164(call.text(0))); }},
     {"siputils", "is_uri_user_e164", "string uri", integer, routes::any, "The user of the URI is + and 2 to 15 digits.", "",
      is_uri_user_e164},

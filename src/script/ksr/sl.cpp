@@ -1,7 +1,8 @@
 // KSR.sl: replies.
 #include <algorithm>
 
-#include "script/ksr/function.hpp"
+#include "script/ksr/uri_access.hpp"
+#include "sip/chars.hpp"
 
 namespace perdure::script {
 namespace {
@@ -23,6 +24,20 @@ int reply_error(Call& call) {
   return context.send_reply(500, "Server Internal Error");
 }
 
+// Another code of the same class, where no transaction stands on the one that came.
+int forward_reply(Call& call) {
+  auto& context = call.context();
+  context.drop = false;
+  if (call.text(0).empty()) return 1;
+  const auto code = sip::chars::number<std::uint16_t>(call.text(0));
+  const auto came = call.message().status();
+  if (!code || *code / 100 != came / 100) return call.fail("\"" + std::string(call.text(0)) + "\" is no code of the class of the reply");
+  if (!is_one_line(call.text(1))) return call.fail("a line break cannot stand there");
+  if (context.work) return *code == came ? 1 : -1;
+  context.edits->set_status(*code, call.text(1).empty() ? call.message().reason() : call.text(1));
+  return 1;
+}
+
 constexpr auto integer = Returns::Integer;
 
 const Function table[] = {
@@ -32,12 +47,10 @@ const Function table[] = {
      "If there is a transaction it is answered as by send_reply, because nobody else would end it.", send_reply},
     {"sl", "sl_reply_error", "", integer, routes::answering, "Answers 500 Server Internal Error.",
      "If the request has been answered or relayed already, nothing is sent.", reply_error},
-    {"sl", "sl_forward_reply", "", integer, routes::reply, "A reply without a transaction goes where its next Via says.",
-     "That is what happens anyway when the callback ends, unless it drops the reply.",
-     [](Call& call) {
-       call.context().drop = false;
-       return 1;
-     }},
+    {"sl", "sl_forward_reply", "[string code], [string reason]", integer, routes::reply,
+     "A reply without a transaction goes where its next Via says, with another code of the same class if one is given.",
+     "It leaves when the callback ends, as every reply does that is not dropped. A reply of a transaction keeps its code: -1.",
+     forward_reply},
 };
 
 }  // namespace

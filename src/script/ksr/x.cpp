@@ -1,25 +1,9 @@
 // KSR.x: control of the script itself.
-#include "base/case.hpp"
-#include "base/logging.hpp"
+#include "script/ksr/log.hpp"
 #include "script/vm.hpp"
 
 namespace perdure::script {
 namespace {
-
-int write_log(Call& call) {
-  constexpr std::pair<std::string_view, log::Level> levels[] = {
-      {"dbg", log::Level::Debug},     {"debug", log::Level::Debug},  {"info", log::Level::Info},
-      {"notice", log::Level::Notice}, {"warn", log::Level::Warning}, {"warning", log::Level::Warning},
-      {"err", log::Level::Error},     {"error", log::Level::Error},  {"crit", log::Level::Critical}};
-  std::string_view text = call.text(1);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  for (const auto& [name, level] : levels)
-    if (equals_ignore_case(name, call.text(0))) {
-      log::write(level, text);
-      return 1;
-    }
-  return call.fail("\"" + std::string(call.text(0)) + "\" is no log level");
-}
 
 const Function table[] = {
     {"x", "exit", "", Returns::Nothing, routes::any, "Ends the callback; what it has decided stands.",
@@ -33,7 +17,7 @@ const Function table[] = {
      "Functions of Kamailio's native script language that are no KSR functions are not there.",
      [](Call& call) { return call.vm.call_by_name(call); }},
     {"x", "log", "string level, string text", Returns::Nothing, routes::any | routes::load,
-     "Logs at a level: dbg, info, notice, warn, err, crit.", "", write_log},
+     "Logs at a level: dbg, info, notice, warn, err, crit.", "", log_at_level},
 };
 
 }  // namespace
