@@ -48,7 +48,7 @@ Result<> Engine::open_stores() {
   options.quarantine = options_.quarantine;
   options.monotonic_us = monotonic_us();
   options.wall_us = wall_us();
-  options.discard = options_.persist == proxy::Persist::Off;
+  if (options_.persist == proxy::Persist::Off) options.path.clear();  // memory of this process
   auto surviving = store::Store::open(options);
   if (!surviving) return std::unexpected(surviving.error());
   stores_.push_back(std::move(*surviving));
@@ -72,6 +72,11 @@ Result<EngineReport> Engine::attach(edge::Death death) {
   }
   report_.recovered = surviving().attached().records;
   report_.dropped = surviving().attached().dropped;
+  if (options_.on_opened)
+    if (auto opened = options_.on_opened(now()); !opened) {
+      stores_.clear();
+      return std::unexpected(opened.error());
+    }
   blame(death);
   options_.proxy.secret = surviving().secret();
   const proxy::Stores stores(*stores_.back(), options_.persist == proxy::Persist::Routes ? stores_.front().get() : nullptr);

@@ -29,6 +29,8 @@ struct EngineOptions {
   std::uint64_t seed = 0;                // of the random numbers; another one in each process
   // One per worker, used in its thread only.
   std::function<std::unique_ptr<proxy::RouteRunner>(std::uint32_t worker)> make_runner;
+  // The store is open, no worker runs yet: what else must outlive an engine attaches here. May be empty.
+  std::function<Result<>(Time now)> on_opened;
   // In the worker's thread about every 50 ms, with what it sends: probes and the like. May be empty.
   std::function<void(std::uint32_t worker, Time now, proxy::Proxy&, proxy::Outputs&)> on_worker_tick;
 };

@@ -10,7 +10,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/spsc_queue.hpp"
-#include "net/udp_socket.hpp"
+#include "net/udp_batch.hpp"
 
 namespace perdure::engine {
 
