@@ -1,15 +1,14 @@
 #include "net/udp_socket.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace perdure::net {
 namespace {
@@ -75,43 +74,6 @@ SocketAddress local_address(int descriptor) {
   socklen_t length = sizeof native;
   if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&native), &length) != 0) return {};
   return SocketAddress::from_native(native);
-}
-
-SendCounts send_datagrams(int descriptor, std::span<const Datagram> datagrams) {
-  constexpr std::size_t batch = 64;
-  std::array<mmsghdr, batch> messages;
-  std::array<iovec, batch> vectors;
-  std::array<sockaddr_storage, batch> addresses;
-  SendCounts counts;
-  std::size_t begin = 0;
-  while (begin < datagrams.size()) {
-    const std::size_t count = std::min(batch, datagrams.size() - begin);
-    for (std::size_t i = 0; i < count; ++i) {
-      const Datagram& datagram = datagrams[begin + i];
-      vectors[i] = {const_cast<char*>(datagram.bytes.data()), datagram.bytes.size()};
-      messages[i] = {};
-      messages[i].msg_hdr.msg_name = &addresses[i];
-      messages[i].msg_hdr.msg_namelen = static_cast<socklen_t>(datagram.destination.to_native(addresses[i]));
-      messages[i].msg_hdr.msg_iov = &vectors[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-    }
-    ++counts.calls;
-    const int sent = sendmmsg(descriptor, messages.data(), static_cast<unsigned>(count), 0);
-    if (sent > 0) {
-      counts.sent += static_cast<std::uint64_t>(sent);
-      begin += static_cast<std::size_t>(sent);
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
-      pollfd waiting{descriptor, POLLOUT, 0};
-      if (poll(&waiting, 1, 10) > 0 && errno != ENOBUFS) continue;
-    }
-    // The first of the batch is refused (ECONNREFUSED of an earlier one, EMSGSIZE, EPERM of a firewall): it counts as lost.
-    ++counts.failed;
-    ++begin;
-  }
-  return counts;
 }
 
 }  // namespace perdure::net
