@@ -31,6 +31,8 @@ std::optional<NameAddr> NameAddr::parse(std::string_view text) {
     const std::size_t stop = rest.find_first_of("<\";");
     if (stop != std::string_view::npos && rest[stop] == '<') {
       address.display = chars::trim_right(rest.substr(0, stop));
+      // RFC 4475 3.1.2.15: a proxy must not pass this on. A comma is what the next hop could take for the end of a value.
+      if (address.display.find(',') != std::string_view::npos) return std::nullopt;
       rest.remove_prefix(stop);
     }
   }

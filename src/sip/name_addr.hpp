@@ -13,7 +13,8 @@ struct NameAddr {
   std::string_view tag;      // empty if none
   bool bracketed = false;
 
-  // nullopt: malformed. An unquoted display name may hold other than token characters, since many senders do that (RFC 4475 3.1.2.15).
+  // nullopt: malformed. An unquoted display name may hold other than token characters, since many senders do that, but no comma
+  // (RFC 4475 3.1.2.15).
   // Without brackets all parameters belong to the header, and ',' or '?' in the URI is malformed.
   [[nodiscard]] static std::optional<NameAddr> parse(std::string_view text);
   [[nodiscard]] std::optional<std::string_view> param(std::string_view name) const;

@@ -1,6 +1,7 @@
 #include "sip/uri.hpp"
 
 #include "base/case.hpp"
+#include "base/socket_address.hpp"
 #include "sip/chars.hpp"
 #include "sip/params.hpp"
 
@@ -165,6 +166,14 @@ bool same_number(std::string_view a, std::string_view b) {
   }
 }
 
+// RFC 5954 4.2: IPv6 addresses are the same however they are written.
+bool same_host(std::string_view a, std::string_view b) {
+  if (equals_ignore_case(a, b)) return true;
+  if (!a.starts_with('[') || !b.starts_with('[')) return false;
+  const auto first = SocketAddress::parse(a, 0), second = SocketAddress::parse(b, 0);
+  return first && second && first->same_ip(*second);
+}
+
 }  // namespace
 
 std::optional<Uri> Uri::parse(std::string_view text) {
@@ -204,9 +213,8 @@ bool equivalent(const Uri& a, const Uri& b) {
   switch (a.scheme) {
     case Scheme::Sip:
     case Scheme::Sips:
-      return a.has_user == b.has_user && same(a.user, b.user, false) && same(a.password, b.password, false) &&
-             equals_ignore_case(a.host, b.host) && a.port == b.port && params_match(a, b, true) && params_match(b, a, true) &&
-             headers_match(a.headers, b.headers);
+      return a.has_user == b.has_user && same(a.user, b.user, false) && same(a.password, b.password, false) && same_host(a.host, b.host) &&
+             a.port == b.port && params_match(a, b, true) && params_match(b, a, true) && headers_match(a.headers, b.headers);
     case Scheme::Tel:
       return same_number(a.user, b.user) && params_match(a, b, false) && params_match(b, a, false);
     case Scheme::Other:

@@ -33,7 +33,7 @@ struct Uri {
   [[nodiscard]] std::string_view host_without_brackets() const;
 };
 
-// RFC 3261 19.1.4 for sip and sips, RFC 3966 4 for tel (visual separators ignored), bytes for the rest.
+// RFC 3261 19.1.4 and RFC 5954 4.2 for sip and sips, RFC 3966 4 for tel (visual separators ignored), bytes for the rest.
 [[nodiscard]] bool equivalent(const Uri& a, const Uri& b);
 
 // Resolves %HH into `out`; what was written, or nullopt if `out` is too small or an escape is malformed.
