@@ -87,8 +87,8 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
       if (text != value.text) edits.replace_range(value.begin, value.end, text);
       break;
     }
-    const auto end = fmt::format_to_n(line, sizeof line, "Via: SIP/2.0/{} {}:{};branch={}\r\n", via_name(socket.transport),
-                                      socket.advertised_host, socket.advertised_port, branch_parameter)
+    const auto end = fmt::format_to_n(line, sizeof line, "Via: SIP/2.0/{} {}:{};branch={}{}\r\n", via_name(socket.transport),
+                                      socket.advertised_host, socket.advertised_port, branch_parameter, context.local_rport ? ";rport" : "")
                          .out;
     edits.insert_line_before(*field, {line, static_cast<std::size_t>(end - line)});
   }
@@ -117,6 +117,7 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.kind = RouteKind::Branch;
     inner.target = target;
     inner.flags = context.flags;
+    inner.local_rport = context.local_rport;
     inner.record_route = context.record_route;
     inner.record_route_params = context.record_route_params;
     inner.force_rport = context.force_rport;

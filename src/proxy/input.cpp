@@ -151,6 +151,7 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
       FrameScope scope(*this, *context.outputs);
       RoutingContext& stored = scope.frame.context;
       stored.work = &work;
+      stored.edits = &scope.frame.edits;
       load_context(stored);
       if (!stored.armed.reply.empty()) {
         context.kind = RouteKind::OnReply;
@@ -158,6 +159,11 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
         context.variables = stored.variables;
         if (!runner_.run(context, RouteKind::OnReply, stored.armed.reply)) ++counters_.script_errors;
         work.header.flags = context.flags;
+        if (context.variables_changed) {
+          context.variables_changed = false;
+          stored.variables = context.variables;
+          save_context(stored);
+        }
       }
     }
     pass_up(frame, index, now);

@@ -16,7 +16,7 @@ void RoutingContext::reset() {
   target.q = 1000;
   more_targets.clear();
   flags = 0;
-  force_rport = record_route = false;
+  force_rport = local_rport = record_route = false;
   record_route_params.clear();
   route_params.clear();
   upstream_headers.clear();

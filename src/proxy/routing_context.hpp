@@ -47,6 +47,7 @@ class RoutingContext {
   std::vector<Target> more_targets;  // append_branch
   std::uint32_t flags = 0;           // message flags, kept with the transaction
   bool force_rport = false;
+  bool local_rport = false;         // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
   bool record_route = false;        // rr.record_route was called
   std::string record_route_params;  // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
   std::string route_params;         // parameters of the Route that loose_route took off: check_route_param, is_direction

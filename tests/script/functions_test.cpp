@@ -178,6 +178,7 @@ const Row rows[] = {
     {"KSR.corex.has_ruri_user()", "number 1"},
     {"KSR.corex.has_user_agent()", "number 1"},
     {"KSR.force_rport()", "number 1"},
+    {"KSR.add_local_rport()", "number 1"},
     {"KSR.dispatcher", "nil nil"},
     {"KSR.x.modf('has_totag')", "number -1"},
     {"KSR.x.modf('maxfwd.process_maxfwd', '10')", "number 1"},

@@ -206,6 +206,26 @@ TEST(Routing, VariablesSurviveARestart) {
   EXPECT_TRUE(first(answered, "SIP/2.0 433 42vdeeptrue503127.0.0.1")) << bench.runner().counters().last_error;
 }
 
+TEST(Routing, ReplyRouteKeepsItsVariablesAndTheEditsOfTheRequest) {
+  Bench bench(
+      "function ksr_request_route()\n  KSR.seturi('sip:127.0.0.1:7001')\n  KSR.hdr.append('X-Edit: 1')\n  KSR.add_local_rport()\n"
+      "  KSR.pv.sets('$avp(first)', 'f')\n  KSR.tm.t_on_reply('replied')\n  KSR.tm.t_on_failure('failed')\n  KSR.tm.t_relay()\nend\n"
+      "function replied() if KSR.pv.get('$rs') == 180 then KSR.pv.sets('$avp(rang)', KSR.pv.get('$avp(first)') .. 'yes') end end\n"
+      "function failed() KSR.seturi('sip:' .. KSR.pv.get('$avp(rang)') .. '@127.0.0.1:7002') KSR.tm.t_relay() end\n");
+  auto sent = bench.receive(Request{});
+  const auto* invite = first(sent, "INVITE ");
+  ASSERT_TRUE(invite);
+  EXPECT_TRUE(invite->header("Via").ends_with(";rport")) << invite->bytes;
+  const Sent one = *invite;
+  bench.answer(one, 180);
+  bench.start();
+  sent = bench.answer(one, 486);
+  invite = first(sent, "INVITE sip:fyes@127.0.0.1:7002 ");
+  ASSERT_TRUE(invite) << bench.runner().counters().last_error;
+  EXPECT_EQ(invite->header("X-Edit"), "1");
+  EXPECT_TRUE(invite->header("Via").ends_with(";rport"));
+}
+
 TEST(Routing, VariablesAreBounded) {
   Bench bench("function ksr_request_route()\n  for i = 1, 1000 do\n    KSR.pv.seti('$avp(n)', i)\n  end\nend");
   bench.receive(Request{});

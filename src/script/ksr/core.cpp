@@ -242,6 +242,11 @@ const Function table[] = {
        call.context().force_rport = true;
        return 1;
      }},
+    {"", "add_local_rport", "", Returns::Integer, uris, "The Via that we add asks the next hop for rport (RFC 3581).", "",
+     [](Call& call) {
+       call.context().local_rport = true;
+       return 1;
+     }},
     {"", "forward", "", Returns::Integer, routes::request, "Forwards the request without a transaction (RFC 3261 16.11).", "",
      [](Call& call) { return call.context().forward(); }},
     {"", "set_drop", "", Returns::Nothing, routes::any, "What x.drop does, but the callback goes on.", "",
