@@ -48,7 +48,7 @@ class Variables {
   void remove_xavps(std::string_view name);
   void remove_xavp_field(std::string_view name, int index, std::string_view field);
 
-  // The bytes that live in the transaction record (docs/store-format.md, "variables"); appended.
+  // The bytes that live in the transaction record, appended; their layout stands in variables.cpp.
   void encode(std::string& out) const;
   // False, and empty, if the bytes are not such an encoding.
   bool decode(std::string_view bytes);
