@@ -78,6 +78,7 @@ class Proxy::Impl {
                        sip::Edits& edits, std::uint32_t breadth, std::string& out) const;
   [[nodiscard]] bool add_branch(RoutingContext& context, const Target& target, std::uint32_t breadth);
   void start_next_targets(RoutingContext& context);
+  [[nodiscard]] std::optional<std::uint32_t> share_breadth(const sip::Message& request, std::uint32_t branches) const;
 
   // ---- response_context.cpp ----
   void pass_up(Frame& frame, std::size_t branch, Time now);
@@ -177,6 +178,7 @@ class Proxy::Impl {
   std::vector<std::unique_ptr<Frame>> frames_;
   std::size_t depth_ = 0;
   std::uint32_t* record_mark_ = nullptr;
+  mutable std::string text_, lines_;  // for a moment, between two calls of one function: they keep their capacity
   // persist = "routes": what an engine before left and nobody has asked for yet, by ServerKey, and the key by record and nonce of the
   // branch parameter; the transactions that were made of such routes; the route of each branch of ours.
   std::unordered_multimap<std::uint64_t, store::RecordId> recovered_;

@@ -69,9 +69,9 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   }
   // Item 4: Record-Route, above those of others.
   if (context.record_route) {
-    std::string lines;
-    append_record_route(context, hop.socket, lines);
-    edits.insert_before(sip::HeaderName::RecordRoute, lines);
+    text_.clear();
+    append_record_route(context, hop.socket, text_);
+    edits.insert_before(sip::HeaderName::RecordRoute, text_);
   }
   if (breadth) {
     const auto end = fmt::format_to_n(line, sizeof line, "Max-Breadth: {}\r\n", breadth).out;
@@ -82,9 +82,9 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   if (const sip::Via* top = request.top_via()) {
     const auto* field = request.find(sip::HeaderName::Via);
     for (const auto& value : request.values(sip::HeaderName::Via)) {
-      std::string text;
-      sip::via_with_received(*top, context.received->source, text, context.force_rport);
-      if (text != value.text) edits.replace_range(value.begin, value.end, text);
+      text_.clear();
+      sip::via_with_received(*top, context.received->source, text_, context.force_rport);
+      if (text_ != value.text) edits.replace_range(value.begin, value.end, text_);
       break;
     }
     const auto end = fmt::format_to_n(line, sizeof line, "Via: SIP/2.0/{} {}:{};branch={}{}\r\n", via_name(socket.transport),
@@ -160,29 +160,32 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
   return true;
 }
 
+// RFC 5393 5.3: the breadth of the request is shared among the branches of the moment. 0: no Max-Breadth is needed; nullopt: too little for
+// so many.
+std::optional<std::uint32_t> Proxy::Impl::share_breadth(const sip::Message& request, std::uint32_t branches) const {
+  const auto* field = request.find("Max-Breadth");
+  if (!field && branches <= 1) return 0;
+  std::uint32_t total = options_.max_breadth;
+  if (field) {
+    const auto text = request.value(*field);
+    std::from_chars(text.data(), text.data() + text.size(), total);
+  }
+  if (total < branches) return std::nullopt;
+  return total / branches;
+}
+
 // Targets of the highest q among those that wait, in parallel (16.6: forking by q).
 void Proxy::Impl::start_next_targets(RoutingContext& context) {
   Work& work = *context.work;
   std::vector<Target>& waiting = context.more_targets;
   if (waiting.empty()) return;
   const std::uint16_t best = std::ranges::max(waiting, {}, &Target::q).q;
-  const auto group = static_cast<std::uint32_t>(std::ranges::count(waiting, best, &Target::q));
-  // RFC 5393 5.3: the breadth of the request is shared among the branches of the moment.
-  std::uint32_t breadth = 0;
-  const auto* field = context.message->find("Max-Breadth");
-  if (field || group > 1) {
-    std::uint32_t total = options_.max_breadth;
-    if (field) {
-      const auto text = context.message->value(*field);
-      std::from_chars(text.data(), text.data() + text.size(), total);
-    }
-    if (total < group) return;
-    breadth = std::max(1U, total / group);
-  }
+  const auto breadth = share_breadth(*context.message, static_cast<std::uint32_t>(std::ranges::count(waiting, best, &Target::q)));
+  if (!breadth) return;
   std::vector<Target> later;
   for (Target& target : waiting) {
     if (target.q == best)
-      (void)add_branch(context, target, breadth);
+      (void)add_branch(context, target, *breadth);
     else
       later.push_back(std::move(target));
   }
@@ -219,8 +222,7 @@ int Proxy::Impl::relay(RoutingContext& context) {
   Work& work = *context.work;
   work.header.flags = context.flags;
   const std::uint8_t before = work.header.branch_count;
-  context.more_targets.insert(context.more_targets.begin(), context.target);
-  const auto asked = context.more_targets.size();
+  const auto asked = context.more_targets.size() + 1;
   if (created && routes_ && has_recovered(work.header.key, true)) {
     if (!resume_routes(context)) {
       discard(work);
@@ -228,7 +230,10 @@ int Proxy::Impl::relay(RoutingContext& context) {
       reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
       return -1;
     }
+  } else if (asked == 1) {
+    if (const auto breadth = share_breadth(request, 1)) (void)add_branch(context, context.target, *breadth);
   } else {
+    context.more_targets.insert(context.more_targets.begin(), context.target);
     start_next_targets(context);
   }
   if (work.header.branch_count == before) {

@@ -141,7 +141,7 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
     context.armed.failure.clear();  // armed for one failure, as in Kamailio
     if (branch.request) {
       FrameScope sent(*this, *cause.outputs);
-      if (sent.frame.message.parse(read(work, branch.request))) context.target.uri = std::string(sent.frame.message.request_uri());
+      if (sent.frame.message.parse(read(work, branch.request))) context.target.uri.assign(sent.frame.message.request_uri());
     }
     const bool ran = runner_.run(context, RouteKind::Failure, route);
     header.flags = context.flags;

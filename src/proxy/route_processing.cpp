@@ -39,13 +39,13 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
   if (!first) return -1;
   if (ruri && ruri->has_param("lr") && is_myself(ruri->host, ruri->port)) {
     // A strict router before us put our Record-Route URI into the Request-URI: the real one is the last Route value.
-    context.target.uri = std::string(last->address.uri);
+    context.target.uri.assign(last->address.uri);
     context.edits->remove_value(last->value);
-    context.route_params = std::string(ruri->params);
+    context.route_params.assign(ruri->params);
     return 1;
   }
   if (!is_myself(first->uri.host, first->uri.port)) return count ? 1 : -1;
-  context.route_params = std::string(first->uri.params);
+  context.route_params.assign(first->uri.params);
   context.edits->remove_value(first->value);
   context.routes_removed = 1;
   if (first->uri.has_param("r2") && second && second->uri.has_param("r2") && is_myself(second->uri.host, second->uri.port)) {
@@ -59,7 +59,7 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
     const auto next = parse_route(value);
     if (next && !next->uri.has_param("lr")) {
       context.request_uri_route = std::string(context.target.uri.empty() ? request.request_uri() : std::string_view(context.target.uri));
-      context.target.uri = std::string(next->address.uri);
+      context.target.uri.assign(next->address.uri);
       context.edits->remove_value(value);
       ++context.routes_removed;
       context.edits->append("Route: <" + context.request_uri_route + ">\r\n");

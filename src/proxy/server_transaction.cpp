@@ -142,10 +142,10 @@ void Proxy::Impl::build_reply(const Work& work, const sip::Message& request, std
   char tag[16];
   const std::uint64_t hash = checksum(&work.header.nonce, sizeof work.header.nonce, options_.secret ^ work.header.key);
   const auto end = std::to_chars(tag, tag + sizeof tag, hash, 16).ptr;
-  std::string via;
-  if (const auto* top = request.top_via()) sip::via_with_received(*top, work.header.source, via);
+  text_.clear();
+  if (const auto* top = request.top_via()) sip::via_with_received(*top, work.header.source, text_);
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
-                      headers, {}, via, out);
+                      headers, {}, text_, out);
 }
 
 bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now) {
@@ -164,9 +164,9 @@ void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string
   if (!scope.frame.message.parse(read(work, work.header.request))) return;
   auto& text = scope.frame.scratch;
   text.clear();
-  std::string lines(headers);
-  lines += context.upstream_headers;
-  build_reply(work, scope.frame.message, code, reason, lines, text);
+  lines_.assign(headers);
+  lines_ += context.upstream_headers;
+  build_reply(work, scope.frame.message, code, reason, lines_, text);
   if (!set_response(work, text, code, context.now)) return;  // counted; a retransmission or a timer tries again
   switch (code / 100) {
     case 2:

@@ -84,12 +84,12 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   char tag[20];
   const auto branch = transaction::stateless_branch(request, options_.secret);
   const auto end = std::to_chars(tag, tag + sizeof tag, checksum(branch.data(), branch.size(), options_.secret), 16).ptr;
-  std::string via;
-  sip::via_with_received(*top, context.received->source, via);
-  std::string lines(headers);
-  lines += context.upstream_headers;
+  text_.clear();
+  sip::via_with_received(*top, context.received->source, text_);
+  lines_.assign(headers);
+  lines_ += context.upstream_headers;
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
-                      lines, {}, via, text);
+                      lines_, {}, text_, text);
   context.outputs->send({context.outputs->copy(text), reply_address(request, context.received->source, context.force_rport),
                          context.received->socket, context.received->connection});
   return 1;
