@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <cstddef>
 
 #include "base/assert.hpp"
 
@@ -25,29 +25,33 @@ ExtentWord Extents::word(std::uint32_t extent) const {
 }
 
 std::uint32_t Extents::slots(const ExtentWord& word) const {
-  const std::uint32_t fit = word.slot_bytes ? extent_bytes_ / word.slot_bytes : 0;
+  const std::uint32_t fit = word.slot_units ? extent_bytes_ / word.slot_bytes() : 0;
   return word.kind == Kind::None ? fit : std::min(fit, slots_per_extent_max);
 }
 
 std::uint32_t Extents::claim(const ExtentWord& word) {
   const std::scoped_lock lock(claiming_);
-  if (free_count() == 0) return UINT32_MAX;
-  for (std::uint32_t step = 0; step < count_; ++step) {
-    const std::uint32_t extent = (cursor_ + step) % count_;
-    const std::uint64_t at = table_offset_ + 8 * std::uint64_t{extent};
-    if (mapping_.load_word(at) != 0) continue;
-    mapping_.store_word(at, std::bit_cast<std::uint64_t>(word));
-    free_count_.fetch_sub(1, std::memory_order_relaxed);
-    cursor_ = extent + 1;
-    return extent;
-  }
-  return UINT32_MAX;
+  for (; lowest_ < count_; ++lowest_)
+    if (mapping_.load_word(table_offset_ + 8 * std::uint64_t{lowest_}) == 0) break;
+  if (lowest_ == count_ || !mapping_.provide(offset(lowest_), extent_bytes_)) return UINT32_MAX;
+  const std::uint32_t extent = lowest_++;
+  // Old bytes, perhaps of a message, must not look like records.
+  if (word.kind != Kind::None)
+    for (std::uint32_t slot = 0; slot < slots(word); ++slot) {
+      const std::uint64_t at = offset(extent) + std::uint64_t{slot} * word.slot_bytes();
+      mapping_.store_word(at + offsetof(RecordPrefix, selector), 0);
+      mapping_.store_word(at + offsetof(RecordPrefix, sent_sequence), 0);
+    }
+  mapping_.store_word(table_offset_ + 8 * std::uint64_t{extent}, std::bit_cast<std::uint64_t>(word));
+  free_count_.fetch_sub(1, std::memory_order_relaxed);
+  return extent;
 }
 
 void Extents::release(std::uint32_t extent) {
   const std::scoped_lock lock(claiming_);
   mapping_.store_word(table_offset_ + 8 * std::uint64_t{extent}, 0);
   free_count_.fetch_add(1, std::memory_order_relaxed);
+  lowest_ = std::min(lowest_, extent);
 }
 
 std::uint32_t SlotMap::first_free(std::uint32_t count) const {

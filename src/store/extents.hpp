@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <vector>
 
 #include "store/format.hpp"
 #include "store/mapping.hpp"
@@ -16,7 +15,7 @@ class Extents {
   // `table_offset`: where the extent table lies; `data_offset`: where extent 0 begins.
   Extents(Mapping& mapping, std::uint32_t count, std::uint32_t extent_bytes, std::uint64_t table_offset, std::uint64_t data_offset);
 
-  // A free extent for the partition, or UINT32_MAX. Thread-safe; rare.
+  // A free extent for the partition, or UINT32_MAX. No slot of an extent of records is live. Thread-safe; rare.
   [[nodiscard]] std::uint32_t claim(const ExtentWord& word);
   void release(std::uint32_t extent);
 
@@ -42,7 +41,7 @@ class Extents {
   const std::uint32_t reserve_;
   std::atomic<std::uint32_t> free_count_{0};
   std::mutex claiming_;
-  std::uint32_t cursor_ = 0;
+  std::uint32_t lowest_ = 0;  // no free extent below; the lowest is taken first, so that the file stays as short as its peak
 };
 
 // Which slots of one extent are in use.

@@ -12,7 +12,11 @@ inline constexpr std::uint64_t magic = 0x0045525544524550;  // "PERDURE\0"
 inline constexpr std::uint32_t format_version = 1;
 inline constexpr std::uint32_t unit_bytes = 64;
 inline constexpr std::uint32_t default_extent_bytes = 128 * 1024;
-inline constexpr std::uint32_t slots_per_extent_max = 256;
+inline constexpr std::uint32_t extent_bytes_min = 4096;
+inline constexpr std::uint32_t slots_per_extent_max = 256;  // a record's id is extent << 8 | slot
+inline constexpr std::uint32_t extents_max = (1U << 24) - 1;
+inline constexpr std::uint32_t partitions_max = 1024;
+inline constexpr std::uint64_t file_bytes_max = std::uint64_t{UINT32_MAX} * unit_bytes;  // a blob's place is a 32-bit number of units
 inline constexpr std::uint64_t superblock_bytes = 4096;
 
 struct Superblock {
@@ -35,11 +39,16 @@ struct ExtentWord {
   Kind kind = Kind::None;  // None: an extent of blobs
   std::uint8_t used = 0;   // 1: belongs to `partition`
   std::uint16_t partition = 0;
-  std::uint32_t slot_bytes = 0;  // size of each slot in it
+  std::uint16_t slot_units = 0;  // size of each slot in it, in units of 64 bytes
+  std::uint16_t layout = 0;      // of the records in it; 0 for blobs
+
+  [[nodiscard]] std::uint32_t slot_bytes() const { return std::uint32_t{slot_units} * unit_bytes; }
+  friend bool operator==(const ExtentWord&, const ExtentWord&) = default;
 };
 static_assert(sizeof(ExtentWord) == 8);
 
-// A record's slot: selector, sent word, two header slots. The selector is bit 0 live, bit 1 which header slot, the rest a sequence number.
+// A record's slot: selector, sent word, two header slots. The selector is bit 0 live, bit 1 which header slot, bit 2 forward, the rest a
+// sequence number. Forward: the record was brought to a newer layout and lies in the slot whose id is in the upper 32 bits.
 struct RecordPrefix {
   std::uint64_t selector = 0;
   std::uint64_t sent_sequence = 0;
@@ -53,9 +62,16 @@ struct BlobPrefix {
   std::uint64_t checksum = 0;
 };
 
-inline constexpr std::uint64_t selector_live = 1, selector_slot = 2;
+inline constexpr std::uint64_t selector_live = 1, selector_slot = 2, selector_forward = 4;
+inline constexpr unsigned sequence_shift = 3;
 [[nodiscard]] constexpr std::uint64_t sequence_of(std::uint64_t selector) {
-  return selector >> 2;
+  return selector >> sequence_shift;
+}
+[[nodiscard]] constexpr std::uint64_t forward_to(RecordId id) {
+  return std::uint64_t{id.value} << 32 | selector_forward | selector_live;
+}
+[[nodiscard]] constexpr RecordId forwarded_to(std::uint64_t selector) {
+  return RecordId{static_cast<std::uint32_t>(selector >> 32)};
 }
 
 [[nodiscard]] constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t to) {

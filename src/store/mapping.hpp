@@ -16,10 +16,14 @@ class WriteObserver {
 
 class Mapping {
  public:
-  Mapping(char* base, std::uint64_t size) : base_(base), size_(size) {}
+  // `descriptor`: of the file behind it, -1 if there is none.
+  Mapping(char* base, std::uint64_t size, int descriptor) : base_(base), size_(size), descriptor_(descriptor) {}
 
   [[nodiscard]] const char* at(std::uint64_t offset) const { return base_ + offset; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  // Makes sure that the file system has room for these bytes. False: it is full. A write into a hole of a full one would be SIGBUS.
+  [[nodiscard]] bool provide(std::uint64_t offset, std::uint64_t size) const;
 
   void write(std::uint64_t offset, const void* bytes, std::size_t size) {
     if (observer_) [[unlikely]]
@@ -44,16 +48,11 @@ class Mapping {
   void observe(WriteObserver* observer) { observer_ = observer; }
 
  private:
-  void write_observed(std::uint64_t offset, const void* bytes, std::size_t size) {
-    for (std::size_t done = 0; done < size; done += 8) {
-      const std::size_t piece = size - done < 8 ? size - done : 8;
-      observer_->before_write(offset + done, piece);
-      std::memcpy(base_ + offset + done, static_cast<const char*>(bytes) + done, piece);
-    }
-  }
+  void write_observed(std::uint64_t offset, const void* bytes, std::size_t size);
 
   char* base_;
   std::uint64_t size_;
+  int descriptor_;
   WriteObserver* observer_ = nullptr;
 };
 

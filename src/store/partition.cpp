@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/checksum.hpp"
+#include "store/header_checksum.hpp"
 
 namespace perdure::store {
 namespace {
@@ -15,27 +16,29 @@ constexpr std::size_t pool_index(std::uint32_t slot_bytes) {
 }
 constexpr std::size_t pool_count = pool_index(default_extent_bytes) + 1;
 
-std::uint64_t header_checksum(const HeaderPrefix& prefix, const void* header) {
-  return checksum(header, prefix.size, (std::uint64_t{prefix.layout} << 32 | prefix.size) + 1);
-}
-
 }  // namespace
 
 Partition::Partition(Mapping& mapping, Extents& extents, std::vector<SlotMap>& maps, std::uint32_t index, std::span<const KindInfo> kinds)
     : mapping_(mapping), extents_(extents), maps_(maps), index_(index), blob_pools_(pool_count) {
-  for (const KindInfo& info : kinds) by_kind_[static_cast<std::size_t>(info.kind)] = &info;
+  for (const KindInfo& info : kinds) infos_[static_cast<std::size_t>(info.kind)] = &info;
+}
+
+std::uint64_t Partition::slot_offset(RecordId id) const {
+  const std::uint32_t extent = id.value >> 8;
+  return extents_.offset(extent) + std::uint64_t{id.value & 255} * extents_.word(extent).slot_bytes();
 }
 
 std::uint64_t Partition::record_offset(RecordId id) const {
-  const std::uint32_t extent = id.value >> 8;
-  return extents_.offset(extent) + std::uint64_t{id.value & 255} * extents_.word(extent).slot_bytes;
+  const ExtentWord word = extents_.word(id.value >> 8);
+  const std::uint64_t offset = extents_.offset(id.value >> 8) + std::uint64_t{id.value & 255} * word.slot_bytes();
+  if (word.layout == infos_[static_cast<std::size_t>(word.kind)]->current.number) [[likely]]
+    return offset;
+  return slot_offset(forwarded_to(mapping_.load_word(offset)));
 }
 
-const void* Partition::header_at(RecordId id) const {
-  const std::uint64_t offset = record_offset(id);
-  const auto* info = by_kind_[static_cast<std::size_t>(extents_.word(id.value >> 8).kind)];
+const void* Partition::header_at(const LayoutInfo& layout, std::uint64_t offset) const {
   const std::uint64_t slot = (mapping_.load_word(offset) & selector_slot) ? 1 : 0;
-  return mapping_.at(offset + sizeof(RecordPrefix) + slot * header_slot_bytes(info->header_bytes) + sizeof(HeaderPrefix));
+  return mapping_.at(offset + sizeof(RecordPrefix) + slot * header_slot_bytes(layout.bytes) + sizeof(HeaderPrefix));
 }
 
 bool Partition::is_live(Kind kind, RecordId id) const {
@@ -43,7 +46,7 @@ bool Partition::is_live(Kind kind, RecordId id) const {
   if (extent >= extents_.count()) return false;
   const ExtentWord word = extents_.word(extent);
   if (!word.used || word.kind != kind || word.partition != index_ || (id.value & 255) >= extents_.slots(word)) return false;
-  return maps_[extent].test(id.value & 255) && (mapping_.load_word(record_offset(id)) & selector_live);
+  return maps_[extent].test(id.value & 255) && (mapping_.load_word(slot_offset(id)) & selector_live);
 }
 
 Partition::Pool& Partition::blob_pool(std::uint32_t slot_bytes) {
@@ -62,24 +65,44 @@ std::uint32_t Partition::allocate(Pool& pool, const ExtentWord& word, std::uint3
   const std::uint32_t slots = extents_.slots(word);
   slot = maps_[extent].first_free(slots);
   maps_[extent].set(slot);
-  add_used(word.slot_bytes);
+  add_used(word.slot_bytes());
   if (maps_[extent].used == slots) pool.open.pop_back();
   return extent;
 }
 
-void Partition::free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot, bool give_back) {
+void Partition::free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot) {
   const ExtentWord word = extents_.word(extent);
   SlotMap& map = maps_[extent];
   PERDURE_ASSERT(map.test(slot));
   const bool was_full = map.used == extents_.slots(word);
   map.clear(slot);
-  add_used(-std::uint64_t{word.slot_bytes});
+  add_used(-std::uint64_t{word.slot_bytes()});
+  if (word.kind != Kind::None) {
+    // No new record goes into an extent of an old layout. Empty ones are given back by reclaim(), because for_each() may be at work.
+    const bool current = word.layout == infos_[static_cast<std::size_t>(word.kind)]->current.number;
+    if (was_full && current) pool.open.push_back(extent);
+    pool.has_empty |= map.used == 0 && (pool.open.size() > 1 || !current);
+    return;
+  }
   if (was_full) pool.open.push_back(extent);
   // One empty extent stays for the next that needs this size.
-  if (give_back && map.used == 0 && pool.open.size() > 1) {
+  if (map.used == 0 && pool.open.size() > 1) {
     std::erase(pool.open, extent);
     extents_.release(extent);
   }
+}
+
+void Partition::release_empty(Pool& pool) {
+  pool.has_empty = false;
+  std::erase_if(pool.extents, [&](std::uint32_t extent) {
+    if (maps_[extent].used != 0) return false;
+    if (const auto found = std::ranges::find(pool.open, extent); found != pool.open.end()) {
+      if (pool.open.size() == 1) return false;
+      pool.open.erase(found);
+    }
+    extents_.release(extent);
+    return true;
+  });
 }
 
 BlobRef Partition::write(std::string_view bytes) {
@@ -88,7 +111,8 @@ BlobRef Partition::write(std::string_view bytes) {
       blob_slot_bytes(static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), UINT32_MAX / 2)), extents_.extent_bytes());
   if (slot_bytes == 0) return {};
   std::uint32_t slot = 0;
-  const std::uint32_t extent = allocate(blob_pool(slot_bytes), {Kind::None, 1, static_cast<std::uint16_t>(index_), slot_bytes}, slot);
+  const ExtentWord word{Kind::None, 1, static_cast<std::uint16_t>(index_), static_cast<std::uint16_t>(slot_bytes / unit_bytes), 0};
+  const std::uint32_t extent = allocate(blob_pool(slot_bytes), word, slot);
   if (extent == UINT32_MAX) return {};
   const std::uint64_t offset = extents_.offset(extent) + std::uint64_t{slot} * slot_bytes;
   const BlobPrefix prefix{checksum(bytes)};
@@ -105,51 +129,63 @@ std::string_view Partition::read(BlobRef ref) const {
 void Partition::free_blob(BlobRef ref) {
   const std::uint64_t offset = std::uint64_t{ref.unit} * unit_bytes;
   const std::uint32_t extent = extents_.extent_at(offset);
-  const std::uint32_t slot_bytes = extents_.word(extent).slot_bytes;
-  free_slot(blob_pool(slot_bytes), extent, static_cast<std::uint32_t>((offset - extents_.offset(extent)) / slot_bytes), true);
+  const std::uint32_t slot_bytes = extents_.word(extent).slot_bytes();
+  free_slot(blob_pool(slot_bytes), extent, static_cast<std::uint32_t>((offset - extents_.offset(extent)) / slot_bytes));
 }
 
 void Partition::reclaim() {
   for (const BlobRef ref : freed_) free_blob(ref);
   freed_.clear();
+  for (Pool& pool : kinds_)
+    if (pool.has_empty) release_empty(pool);
 }
 
 RecordId Partition::reserve(const KindInfo& info) {
-  Pool& pool = kinds_state_[static_cast<std::size_t>(info.kind)];
-  if (extents_.in_reserve()) return RecordId::none;
+  return extents_.in_reserve() ? RecordId::none : allocate_record(info);
+}
+
+RecordId Partition::allocate_record(const KindInfo& info) {
   std::uint32_t slot = 0;
-  const ExtentWord word{info.kind, 1, static_cast<std::uint16_t>(index_), record_slot_bytes(info.header_bytes)};
-  const std::uint32_t extent = allocate(pool, word, slot);
-  if (extent == UINT32_MAX) return RecordId::none;
-  return RecordId{extent << 8 | slot};
+  const ExtentWord word{info.kind, 1, static_cast<std::uint16_t>(index_),
+                        static_cast<std::uint16_t>(info.current.slot_bytes() / unit_bytes), info.current.number};
+  const std::uint32_t extent = allocate(pool_of(info), word, slot);
+  return extent == UINT32_MAX ? RecordId::none : RecordId{extent << 8 | slot};
 }
 
 void Partition::unreserve(RecordId id) {
-  const std::uint32_t extent = id.value >> 8;
-  free_slot(kinds_state_[static_cast<std::size_t>(extents_.word(extent).kind)], extent, id.value & 255, false);
+  free_record_slot(*infos_[static_cast<std::size_t>(extents_.word(id.value >> 8).kind)], id);
+}
+
+void Partition::free_record_slot(const KindInfo& info, RecordId id) {
+  free_slot(pool_of(info), id.value >> 8, id.value & 255);
+}
+
+void Partition::write_header(const LayoutInfo& layout, std::uint64_t at, const void* header) {
+  HeaderPrefix prefix{0, layout.number, layout.bytes};
+  prefix.checksum = header_checksum(prefix, header);
+  mapping_.write(at, &prefix, sizeof prefix);
+  mapping_.write(at + sizeof prefix, header, layout.bytes);
 }
 
 void Partition::put(const KindInfo& info, RecordId id, const void* header) {
   const std::uint64_t offset = record_offset(id);
+  const bool forwarded = offset != slot_offset(id);  // then it is the forward that says `live`
   const std::uint64_t selector = mapping_.load_word(offset);
   const std::uint64_t idle = (selector & selector_slot) ? 0 : 1;
-  const std::uint64_t at = offset + sizeof(RecordPrefix) + idle * header_slot_bytes(info.header_bytes);
-  HeaderPrefix prefix{0, info.layout, info.header_bytes};
-  prefix.checksum = header_checksum(prefix, header);
-  mapping_.write(at, &prefix, sizeof prefix);
-  mapping_.write(at + sizeof prefix, header, info.header_bytes);
-  if (!(selector & selector_live)) ++kinds_state_[static_cast<std::size_t>(info.kind)].records;
+  write_header(info.current, offset + sizeof(RecordPrefix) + idle * header_slot_bytes(info.current.bytes), header);
+  if (!forwarded && !(selector & selector_live)) pool_of(info).records.fetch_add(1, std::memory_order_relaxed);
   // The commit.
-  mapping_.store_word(offset, (sequence_of(selector) + 1) << 2 | (idle ? selector_slot : 0) | selector_live);
+  mapping_.store_word(offset, (sequence_of(selector) + 1) << sequence_shift | (idle ? selector_slot : 0) | (forwarded ? 0 : selector_live));
 }
 
 void Partition::erase(const KindInfo& info, RecordId id) {
-  const std::uint64_t offset = record_offset(id);
-  note_freed(info, header_at(id), nullptr);
-  mapping_.store_word(offset, mapping_.load_word(offset) & ~selector_live);
-  Pool& pool = kinds_state_[static_cast<std::size_t>(info.kind)];
-  --pool.records;
-  free_slot(pool, id.value >> 8, id.value & 255, false);
+  const std::uint64_t own = slot_offset(id), offset = record_offset(id);
+  note_freed(info.current, header_at(info.current, offset), nullptr);
+  const std::uint64_t selector = mapping_.load_word(own);
+  mapping_.store_word(own, offset == own ? selector & ~selector_live : 0);
+  pool_of(info).records.fetch_sub(1, std::memory_order_relaxed);
+  if (offset != own) free_record_slot(info, forwarded_to(selector));
+  free_record_slot(info, id);
 }
 
 bool Partition::drop(RecordId id, std::string_view why, DropSink sink, void* sink_context) {
@@ -157,24 +193,22 @@ bool Partition::drop(RecordId id, std::string_view why, DropSink sink, void* sin
   if (extent >= extents_.count()) return false;
   const Kind kind = extents_.word(extent).kind;
   if (kind == Kind::None || !is_live(kind, id)) return false;
-  const KindInfo& info = *by_kind_[static_cast<std::size_t>(kind)];
+  const KindInfo& info = *infos_[static_cast<std::size_t>(kind)];
   LostRecord record;
-  describe(info, id, record);
+  describe(info.current, id, record_offset(id), record);
   sink(sink_context, record, why);
   erase(info, id);
   return true;
 }
 
-void Partition::describe(const KindInfo& info, RecordId id, LostRecord& record) const {
-  const char* header = static_cast<const char*>(header_at(id));
-  HeaderPrefix prefix;
-  std::memcpy(&prefix, header - sizeof prefix, sizeof prefix);
+void Partition::describe(const LayoutInfo& layout, RecordId id, std::uint64_t offset, LostRecord& record) const {
+  const char* header = static_cast<const char*>(header_at(layout, offset));
   record.id = id;
-  record.kind = info.kind;
-  record.layout = prefix.layout;
-  record.header = {header, info.header_bytes};
+  record.kind = extents_.word(id.value >> 8).kind;
+  record.layout = layout.number;
+  record.header = {header, layout.bytes};
   BlobList blobs;
-  info.list_blobs(header, blobs, read_checked, this);
+  layout.list_blobs(header, blobs, read_checked, this);
   for (std::size_t i = 0; i < blobs.count; ++i)
     if (const auto bytes = read_checked(this, blobs.refs[i]); !bytes.empty()) record.blobs[record.blob_count++] = {blobs.refs[i], bytes};
 }
@@ -185,10 +219,11 @@ std::string_view Partition::read_checked(const void* self, BlobRef ref) {
   return partition.place_of(ref, place) ? partition.read(ref) : std::string_view{};
 }
 
-void Partition::note_freed(const KindInfo& info, const void* old_header, const void* new_header) {
+void Partition::note_freed(const LayoutInfo& layout, const void* old_header, const void* new_header) {
   BlobList before, after;
-  info.list_blobs(old_header, before, read_checked, this);
-  if (new_header) info.list_blobs(new_header, after, read_checked, this);
+  layout.list_blobs(old_header, before, read_checked, this);
+  if (new_header) layout.list_blobs(new_header, after, read_checked, this);
+  PERDURE_ASSERT(!after.overflow);
   for (std::size_t i = 0; i < before.count; ++i) {
     const std::span<const BlobRef> kept(after.refs.data(), after.count);
     if (std::ranges::find(kept, before.refs[i]) == kept.end()) freed_.push_back(before.refs[i]);
@@ -202,83 +237,9 @@ bool Partition::place_of(BlobRef ref, Place& place) const {
   const ExtentWord word = extents_.word(extent);
   if (!word.used || word.kind != Kind::None || word.partition != index_) return false;
   const std::uint64_t within = offset - extents_.offset(extent);
-  if (within % word.slot_bytes != 0 || std::uint64_t{ref.size} + sizeof(BlobPrefix) > word.slot_bytes) return false;
-  place = {extent, static_cast<std::uint32_t>(within / word.slot_bytes)};
+  if (within % word.slot_bytes() != 0 || std::uint64_t{ref.size} + sizeof(BlobPrefix) > word.slot_bytes()) return false;
+  place = {extent, static_cast<std::uint32_t>(within / word.slot_bytes())};
   return place.slot < extents_.slots(word);
-}
-
-// Why the record cannot be used, empty if it can; `blobs` are those it refers to.
-std::string_view Partition::check_record(const KindInfo& info, RecordId id, bool verify, BlobList& blobs) const {
-  const void* header = header_at(id);
-  HeaderPrefix prefix;
-  std::memcpy(&prefix, static_cast<const char*>(header) - sizeof prefix, sizeof prefix);
-  if (prefix.layout != info.layout || prefix.size != info.header_bytes) return "layout";
-  if (verify && prefix.checksum != header_checksum(prefix, header)) return "header checksum";
-  info.list_blobs(header, blobs, read_checked, this);
-  if (blobs.overflow) return "too many blobs";
-  for (std::size_t i = 0; i < blobs.count; ++i) {
-    Place place;
-    if (!place_of(blobs.refs[i], place)) return "blob reference";
-    if (maps_[place.extent].test(place.slot)) return "blob of another record";
-    for (std::size_t j = 0; j < i; ++j)
-      if (blobs.refs[j].unit == blobs.refs[i].unit) return "blob used twice";
-    if (verify) {
-      BlobPrefix stored;
-      std::memcpy(&stored, mapping_.at(std::uint64_t{blobs.refs[i].unit} * unit_bytes), sizeof stored);
-      if (stored.checksum != checksum(read(blobs.refs[i]))) return "blob checksum";
-    }
-  }
-  return {};
-}
-
-AttachCounts Partition::attach(bool verify, DropSink sink, void* sink_context) {
-  AttachCounts counts;
-  for (std::uint32_t extent = 0; extent < extents_.count(); ++extent) {
-    const ExtentWord word = extents_.word(extent);
-    if (!word.used || word.partition != index_ || word.kind == Kind::None) continue;
-    const KindInfo& info = *by_kind_[static_cast<std::size_t>(word.kind)];
-    Pool& pool = kinds_state_[static_cast<std::size_t>(word.kind)];
-    pool.extents.push_back(extent);
-    const std::uint32_t slots = extents_.slots(word);
-    for (std::uint32_t slot = 0; slot < slots; ++slot) {
-      const RecordId id{extent << 8 | slot};
-      const std::uint64_t offset = extents_.offset(extent) + std::uint64_t{slot} * word.slot_bytes;
-      const std::uint64_t selector = mapping_.load_word(offset);
-      if (!(selector & selector_live)) continue;
-      BlobList blobs;
-      const std::string_view why = check_record(info, id, verify, blobs);
-      if (!why.empty()) {
-        ++counts.dropped;
-        if (sink) {
-          LostRecord record;
-          describe(info, id, record);
-          sink(sink_context, record, why);
-        }
-        mapping_.store_word(offset, selector & ~selector_live);
-        continue;
-      }
-      for (std::size_t i = 0; i < blobs.count; ++i) {
-        Place place;
-        (void)place_of(blobs.refs[i], place);
-        maps_[place.extent].set(place.slot);
-        add_used(extents_.word(place.extent).slot_bytes);
-      }
-      maps_[extent].set(slot);
-      add_used(word.slot_bytes);
-      ++pool.records;
-      ++counts.records;
-    }
-    if (maps_[extent].used < slots) pool.open.push_back(extent);
-  }
-  for (std::uint32_t extent = 0; extent < extents_.count(); ++extent) {
-    const ExtentWord word = extents_.word(extent);
-    if (!word.used || word.partition != index_ || word.kind != Kind::None) continue;
-    if (maps_[extent].used == 0)
-      extents_.release(extent);
-    else if (maps_[extent].used < extents_.slots(word))
-      blob_pool(word.slot_bytes).open.push_back(extent);
-  }
-  return counts;
 }
 
 }  // namespace perdure::store

@@ -17,7 +17,9 @@ namespace perdure::store {
 
 // What an attach found; sums over the partitions.
 struct AttachCounts {
-  std::uint64_t records = 0, dropped = 0;
+  std::uint64_t records = 0;   // live ones, those upgraded included
+  std::uint64_t dropped = 0;   // failed a check
+  std::uint64_t upgraded = 0;  // brought from the previous layout to the current one
 };
 
 class Partition {
@@ -32,7 +34,7 @@ class Partition {
   [[nodiscard]] BlobRef write(std::string_view bytes);
   // Valid until the blob is freed and reclaim() was called. Empty for none.
   [[nodiscard]] std::string_view read(BlobRef ref) const;
-  // Gives back a blob that no commit refers to.
+  // Gives back a blob that no commit refers to, at the next reclaim().
   void abandon(BlobRef ref) { freed_.push_back(ref); }
 
   // ---- records ----
@@ -48,9 +50,10 @@ class Partition {
   void create(RecordId id, const Header& header) {
     put(info<Header>(), id, &header);
   }
+  // As last committed. The reference is good until the next but one commit of the record.
   template <class Header>
   [[nodiscard]] const Header& get(RecordId id) const {
-    return *static_cast<const Header*>(header_at(id));
+    return *static_cast<const Header*>(header_at(info<Header>().current, record_offset(id)));
   }
   template <class Header>
   [[nodiscard]] bool is_live(RecordId id) const {
@@ -59,7 +62,7 @@ class Partition {
   // The new state in one step; blobs that only the old one referred to are freed at the next reclaim().
   template <class Header>
   void commit(RecordId id, const Header& header) {
-    note_freed(info<Header>(), header_at(id), &header);
+    note_freed(info<Header>().current, &get<Header>(id), &header);
     put(info<Header>(), id, &header);
   }
   template <class Header>
@@ -72,22 +75,26 @@ class Partition {
   // Up to which sequence the outputs of the record are known to have been sent.
   [[nodiscard]] std::uint64_t sent_sequence(RecordId id) const { return mapping_.load_word(record_offset(id) + 8); }
   void mark_sent(RecordId id) { mapping_.store_word(record_offset(id) + 8, sequence(id)); }
-  // f(RecordId, const Header&) for each live record; f may commit or erase the record it is given.
+  // f(RecordId, const Header&) for each live record; f may commit or erase the record it is given, but not reclaim().
   template <class Header, class F>
   void for_each(F&& f) const {
-    const auto& list = kinds_state_[static_cast<std::size_t>(Header::kind)].extents;
+    const auto& list = kinds_[static_cast<std::size_t>(Header::kind)].extents;
     for (std::size_t e = 0; e < list.size(); ++e) {
       const std::uint32_t extent = list[e];
       for (std::uint32_t slot = 0; slot < extents_.slots(extents_.word(extent)); ++slot)
         if (const RecordId id{extent << 8 | slot}; maps_[extent].test(slot) && is_live(Header::kind, id)) f(id, get<Header>(id));
     }
   }
-  [[nodiscard]] std::uint64_t record_count(Kind kind) const { return kinds_state_[static_cast<std::size_t>(kind)].records; }
+  // Any thread.
+  [[nodiscard]] std::uint64_t record_count(Kind kind) const {
+    return kinds_[static_cast<std::size_t>(kind)].records.load(std::memory_order_relaxed);
+  }
   // Frees what commits have dropped. The caller has sent everything that pointed there.
   void reclaim();
 
   // ---- attach ----
-  // Rebuilds everything derived. `verify`: check all checksums. Call once, before anything else.
+  // Rebuilds everything derived, and brings records of the previous layout to the current one. `verify`: check all checksums. Call once,
+  // before anything else.
   AttachCounts attach(bool verify, DropSink sink, void* sink_context);
 
   // Bytes of slots in use. Any thread.
@@ -95,48 +102,70 @@ class Partition {
   [[nodiscard]] std::uint32_t index() const { return index_; }
 
  private:
-  // The extents of one slot size or kind.
+  // The extents of one size of blobs, or of one kind.
   struct Pool {
-    std::vector<std::uint32_t> extents;  // all of them (kept for records only)
     std::vector<std::uint32_t> open;     // those with a free slot; the last is used first
-    std::uint64_t records = 0;
+    std::vector<std::uint32_t> extents;  // all of them; of kinds only
+    bool has_empty = false;              // perhaps; of kinds only
+    std::atomic<std::uint64_t> records{0};
+  };
+  struct Place {
+    std::uint32_t extent = 0, slot = 0;
+  };
+  // A record that attach looks at: its slot, and the one where its bytes lie (another one if it was forwarded).
+  struct Found {
+    const KindInfo* info = nullptr;
+    const LayoutInfo* layout = nullptr;
+    RecordId id, at;
   };
 
   template <class Header>
   [[nodiscard]] const KindInfo& info() const {
-    const KindInfo& found = *by_kind_[static_cast<std::size_t>(Header::kind)];
-    return found;
+    return *infos_[static_cast<std::size_t>(Header::kind)];
   }
   [[nodiscard]] RecordId reserve(const KindInfo& info);
+  [[nodiscard]] RecordId allocate_record(const KindInfo& info);
   void put(const KindInfo& info, RecordId id, const void* header);
+  void write_header(const LayoutInfo& layout, std::uint64_t at, const void* header);
   void erase(const KindInfo& info, RecordId id);
-  void note_freed(const KindInfo& info, const void* old_header, const void* new_header);
+  void note_freed(const LayoutInfo& layout, const void* old_header, const void* new_header);
   [[nodiscard]] bool is_live(Kind kind, RecordId id) const;
+  // Where the record's slot lies, and where its bytes lie: elsewhere if it was brought to a newer layout.
+  [[nodiscard]] std::uint64_t slot_offset(RecordId id) const;
   [[nodiscard]] std::uint64_t record_offset(RecordId id) const;
-  [[nodiscard]] const void* header_at(RecordId id) const;
+  [[nodiscard]] const void* header_at(const LayoutInfo& layout, std::uint64_t offset) const;
   [[nodiscard]] std::uint32_t allocate(Pool& pool, const ExtentWord& word, std::uint32_t& slot);
-  void free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot, bool give_back);
+  void free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot);
+  void free_record_slot(const KindInfo& info, RecordId id);
+  void release_empty(Pool& pool);
   void free_blob(BlobRef ref);
   [[nodiscard]] Pool& blob_pool(std::uint32_t slot_bytes);
+  [[nodiscard]] Pool& pool_of(const KindInfo& info) { return kinds_[static_cast<std::size_t>(info.kind)]; }
   // Where a reference points, if it may: a blob slot of this partition. Checks everything, for hostile bytes.
-  struct Place {
-    std::uint32_t extent, slot;
-  };
   [[nodiscard]] bool place_of(BlobRef ref, Place& place) const;
-  [[nodiscard]] std::string_view check_record(const KindInfo& info, RecordId id, bool verify, BlobList& blobs) const;
-  // What can be shown of a live record, however broken it is.
-  void describe(const KindInfo& info, RecordId id, LostRecord& record) const;
-  void add_used(std::uint64_t bytes) { used_bytes_.store(used_bytes() + bytes, std::memory_order_relaxed); }
   static std::string_view read_checked(const void* self, BlobRef ref);
+  void add_used(std::uint64_t bytes) { used_bytes_.store(used_bytes() + bytes, std::memory_order_relaxed); }
+  // What can be shown of a live record, however broken it is.
+  void describe(const LayoutInfo& layout, RecordId id, std::uint64_t offset, LostRecord& record) const;
+
+  // attach(), in this order
+  void attach_records(std::uint32_t extent, bool verify, AttachCounts& counts, DropSink sink, void* sink_context);
+  [[nodiscard]] std::string_view find(const KindInfo& info, RecordId id, std::uint64_t selector, Found& found) const;
+  [[nodiscard]] std::string_view check(const Found& found, bool verify, BlobList& blobs) const;
+  void keep(const Found& found, const BlobList& blobs);
+  void open_extents();
+  [[nodiscard]] std::string_view upgrade(const Found& found);
+  void drop_found(const Found& found);
 
   Mapping& mapping_;
   Extents& extents_;
   std::vector<SlotMap>& maps_;  // one per extent of the whole store; this partition touches only its own
   const std::uint32_t index_;
-  std::array<const KindInfo*, kind_count> by_kind_{};
-  std::array<Pool, kind_count> kinds_state_;
+  std::array<const KindInfo*, kind_count> infos_{};
+  std::array<Pool, kind_count> kinds_;
   std::vector<Pool> blob_pools_;  // by slot size class
   std::vector<BlobRef> freed_;
+  std::vector<Found> to_upgrade_;             // during attach
   std::atomic<std::uint64_t> used_bytes_{0};  // written by the owner only
 };
 

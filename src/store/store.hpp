@@ -24,13 +24,13 @@ namespace perdure::store {
 
 struct Options {
   std::string path;                      // the live file; empty: memory of this process only
-  std::uint64_t max_bytes = 1ULL << 30;  // of the whole file
-  std::uint32_t partitions = 8;          // fixed when the file is made
+  std::uint64_t max_bytes = 1ULL << 30;  // of a file that is made now; less if the file system has less than that free
+  std::uint32_t partitions = 8;          // of a file that is made now
   std::uint32_t extent_bytes = default_extent_bytes;
   Durability durability = Durability::Process;
   ClockPolicy clock = ClockPolicy::Frozen;
   Duration sync_interval = 1s;                 // with Durability::Host
-  bool discard = false;                        // start empty whatever is there ([state] persist = "off")
+  bool discard = false;                        // start empty, whatever store is there ([state] persist = "off")
   std::string quarantine;                      // folder for what cannot be attached; empty: dropped and counted only
   std::uint64_t boot_id = 0;                   // of the running kernel; another one in the file: checksums are verified
   std::uint64_t secret = 0;                    // for a new file
@@ -51,7 +51,9 @@ class Store {
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const Options& options);
   // Attaches bytes in memory, as a test or a fuzzer makes them. `memory` must outlive the store and be 8-byte aligned; empty (all zero) is
   // formatted.
-  [[nodiscard]] static Result<std::unique_ptr<Store>> attach_memory(char* memory, std::uint64_t size, const Options& options);
+  // The observer sees every write, those of the attach included.
+  [[nodiscard]] static Result<std::unique_ptr<Store>> attach_memory(char* memory, std::uint64_t size, const Options& options,
+                                                                    WriteObserver* observer = nullptr);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -65,6 +67,8 @@ class Store {
   [[nodiscard]] const AttachCounts& attached() const { return attached_; }
   [[nodiscard]] Duration attach_duration() const { return attach_duration_; }
   [[nodiscard]] bool was_verified() const { return verified_; }
+  // How often everything was written to disk (Durability::Host). Any thread.
+  [[nodiscard]] std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t secret() const { return secret_; }
   [[nodiscard]] Usage usage() const;  // any thread; used_bytes is approximate while others write
 
@@ -82,10 +86,11 @@ class Store {
   void observe(WriteObserver* observer) { mapping_.observe(observer); }
 
  private:
-  Store(char* base, std::uint64_t size, const Options& options);
+  Store(char* base, std::uint64_t size, int descriptor, const Options& options);
   [[nodiscard]] Result<> attach(const Options& options);
-  void format(const Options& options);
-  [[nodiscard]] Result<> check_superblock(const Options& options) const;
+  [[nodiscard]] Result<> format(const Options& options);
+  void attach_partitions();
+  void set_clock(const Options& options, std::int64_t last_logical_us, std::int64_t last_wall_us);
   void start_sync(const Options& options);
   static void save_dropped(void* self, const LostRecord& record, std::string_view why);
 
@@ -108,10 +113,11 @@ class Store {
   std::mutex sync_mutex_;
   std::condition_variable sync_wake_;
   bool sync_stop_ = false;
+  std::atomic<std::uint64_t> syncs_{0};
 };
 
 // Copies a store that nobody has open: superblock, extent table and claimed extents; the rest stays a hole. Written beside `to`, synced and
-// renamed. The copy has no boot id, so that its checksums are verified where it is attached.
+// renamed, so that `to` is the old file or the whole new one. The copy has no boot id: its checksums are verified where it is attached.
 [[nodiscard]] Result<> copy_store(const std::string& from, const std::string& to);
 
 }  // namespace perdure::store

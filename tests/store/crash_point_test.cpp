@@ -182,7 +182,7 @@ TEST(CrashPoint, EveryWriteLeavesTheOldOrTheNewState) {
   Worker worker(*store, {}, 1);
   Cutter cutter(memory, before, after);
   store->observe(&cutter);
-  for (int i = 0; i < 1500 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 1150 && !testing::Test::HasFailure(); ++i) {
     before = after = worker.model();
     worker.step(before, after);
     after = worker.model();
