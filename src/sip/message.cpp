@@ -94,7 +94,7 @@ void Message::parse_request_line(std::string_view line) {
   version_ = trimmed.substr(last_space + 1);
   request_uri_ = chars::trim(trimmed.substr(method_length, last_space - method_length));
   // Exactly one space at each place (RFC 3261 7.1, RFC 4475 3.1.2.8 to 3.1.2.10). A space in the middle fails as a URI.
-  if (trimmed.size() != line.size() || method_length + 1 + request_uri_.size() != last_space ||
+  if (trimmed.size() != line.size() || trimmed[method_length] != ' ' || method_length + 1 + request_uri_.size() != last_space ||
       request_uri_.data() != trimmed.data() + method_length + 1)
     refuse(400, "Bad Request-Line");
 }
