@@ -1,33 +1,21 @@
 #include "engine/engine.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <bit>
 #include <chrono>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 
 #include "base/assert.hpp"
 #include "base/logging.hpp"
+#include "engine/blame.hpp"
+#include "engine/clock.hpp"
+#include "engine/quarantine.hpp"
 #include "engine/worker.hpp"
 
 namespace perdure::engine {
-namespace {
-
-std::int64_t monotonic_us() {
-  timespec now{};
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
-}
-
-std::int64_t wall_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 Engine::Engine(EngineOptions options) : options_(std::move(options)) {
   PERDURE_ASSERT(options_.region && options_.region->worker_count() == options_.workers);
@@ -77,7 +65,7 @@ Result<EngineReport> Engine::attach(edge::Death death) {
       stores_.clear();
       return std::unexpected(opened.error());
     }
-  blame(death);
+  put_poison_aside(death);
   options_.proxy.secret = surviving().secret();
   const proxy::Stores stores(*stores_.back(), options_.persist == proxy::Persist::Routes ? stores_.front().get() : nullptr);
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, stores));
@@ -87,55 +75,33 @@ Result<EngineReport> Engine::attach(edge::Death death) {
   return report_;
 }
 
-void Engine::blame(edge::Death death) {
-  const std::uint8_t weight = death == edge::Death::Crashed || death == edge::Death::Hung ? 2 : death == edge::Death::Killed ? 1 : 0;
-  edge::SharedRegion& region = *options_.region;
-  for (std::uint32_t i = 0; i < region.worker_count(); ++i) {
-    edge::WorkerMark& mark = region.mark(i);
-    const std::uint32_t slot = mark.slot.exchange(0), slot_worker = mark.slot_worker.load();
-    if (slot > 0 && slot <= edge::slots_per_worker && slot_worker < region.worker_count()) {
-      edge::SlotInfo& info = region.info({slot_worker, slot - 1});
-      info.blame = static_cast<std::uint8_t>(std::min(info.blame + weight, 255));
-    }
-    const std::uint32_t record = std::exchange(mark.record, edge::no_record);
-    if (record == edge::no_record || weight == 0) continue;
-    // The same record again, else a free place, else the least blamed gives way.
-    edge::Suspect* place = nullptr;
-    for (std::uint32_t s = 0; s < edge::suspects_max; ++s) {
-      edge::Suspect& suspect = region.suspect(s);
-      if (suspect.record == record) {
-        place = &suspect;
-        break;
-      }
-      if (!place || suspect.blame < place->blame) place = &suspect;
-    }
-    if (place->record != record) *place = {record, 0};
-    place->blame += weight;
-  }
-  for (const auto slot : region.taken())
-    if (region.info(slot).blame >= edge::blame_max) quarantine_message(slot, name(death));
-  for (std::uint32_t s = 0; s < edge::suspects_max; ++s) {
-    edge::Suspect& suspect = region.suspect(s);
-    if (suspect.record == edge::no_record || suspect.blame < edge::blame_max) continue;
-    if (surviving().quarantine(store::RecordId{suspect.record}, "engines died with it in work")) {
-      ++report_.quarantined_records;
-      log::error("record {} was in work when engines died: it is in quarantine", suspect.record);
-    }
-    suspect = {};
+void Engine::put_poison_aside(edge::Death death) {
+  const Poison poison = assign_blame(*options_.region, death);
+  for (const auto slot : poison.messages) quarantine_message(slot, death);
+  // A record of a store that died with its process is nobody's any more; the id may be that of another one by now.
+  if (options_.persist != proxy::Persist::Full) return;
+  for (const auto record : poison.records) {
+    if (!surviving().quarantine(store::RecordId{record}, fmt::format("engines died with it in work, the last one {}", edge::name(death))))
+      continue;
+    ++report_.quarantined_records;
+    log::error("record {} was in work when engines died: it is in quarantine", record);
   }
 }
 
-void Engine::quarantine_message(edge::SlotId slot, std::string_view why) {
+void Engine::quarantine_message(edge::SlotId slot, edge::Death death) {
   edge::SharedRegion& region = *options_.region;
   ++report_.quarantined_messages;
-  log::error("a message from {} was in work when engines died: it is in quarantine", region.source(slot).text());
-  if (!options_.quarantine.empty()) {
-    ::mkdir(options_.quarantine.c_str(), 0700);
-    const auto base = fmt::format("{}/message-{}-{}", options_.quarantine, wall_us(), region.info(slot).sequence);
-    const auto bytes = region.bytes(slot);
-    std::ofstream(base + ".sip", std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    std::ofstream(base + ".reason.txt") << fmt::format("from {}; engines died with it in work, the last one {}\n",
-                                                       region.source(slot).text(), why);
+  const std::string source = region.source(slot).text();
+  if (options_.quarantine.empty()) {
+    log::error("a message from {} was in work when engines died: it is dropped", source);
+  } else {
+    const auto reason = fmt::format("from {}; engines died with it in work, the last one {}", source, edge::name(death));
+    const auto written = write_poison_message(options_.quarantine, region.bytes(slot), reason, region.info(slot).sequence, wall_us());
+    if (written)
+      log::error("a message from {} was in work when engines died: it is in {}", source, *written);
+    else
+      log::error("a message from {} was in work when engines died: it is dropped, it cannot be written to {}", source,
+                 written.error().message);
   }
   region.finish(slot);
 }
@@ -149,6 +115,7 @@ void Engine::redeliver() {
     workers_[owner]->redeliver(slot, now());
     ++report_.redelivered;
   }
+  reading_.store(options_.workers, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_[i]->start(next[i]);
 }
 

@@ -43,7 +43,8 @@ struct EngineReport {
 // Counters of one worker or the sum of all, since the engine attached.
 struct EngineCounters {
   proxy::ProxyCounters proxy;
-  std::uint64_t datagrams_received = 0, datagrams_sent = 0, send_errors = 0, handed_over = 0, turns = 0, open_transactions = 0;
+  std::uint64_t datagrams_received = 0, empty = 0 /* of them */, datagrams_sent = 0, send_errors = 0, handed_over = 0;
+  std::uint64_t turns = 0 /* of the loop, idle ones too */, open_transactions = 0;
 };
 
 class Engine {
@@ -56,7 +57,7 @@ class Engine {
   // Opens the store, rebuilds what is derived, puts aside what has killed engines, does what the dead engine had taken and not finished,
   // and starts the workers. `death`: how that engine ended.
   [[nodiscard]] Result<EngineReport> attach(edge::Death death);
-  // The workers end their batch; the store is closed. Nothing is lost: what is in the sockets stays there.
+  // The workers end what they have read, for each other too; the store is closed. Nothing is lost: what is in the sockets stays there.
   void stop();
 
   // Runs `f` in the worker's thread between two batches.
@@ -75,8 +76,8 @@ class Engine {
  private:
   friend class Worker;
   [[nodiscard]] Result<> open_stores();
-  void blame(edge::Death death);
-  void quarantine_message(edge::SlotId slot, std::string_view why);
+  void put_poison_aside(edge::Death death);
+  void quarantine_message(edge::SlotId slot, edge::Death death);
   void redeliver();
   [[nodiscard]] store::Store& surviving() const { return *stores_.front(); }
 
@@ -84,6 +85,7 @@ class Engine {
   std::vector<std::unique_ptr<store::Store>>
       stores_;  // what survives; after it, with persist other than full, the transactions of this process
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<std::uint32_t> reading_{0};  // workers that may still hand over
   EngineReport report_;
 };
 

@@ -1,32 +1,25 @@
 #include "engine/worker.hpp"
 
+#include <fmt/format.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
-#include <chrono>
 
 #include "base/assert.hpp"
+#include "engine/clock.hpp"
 
 namespace perdure::engine {
 namespace {
 
 constexpr Duration tick_interval = 50ms, heartbeat_interval = 5ms;
 constexpr int longest_wait_ms = 50;  // so that the watchdog sees a worker tick
+constexpr int full_wait_ms = 1;      // while every receive slot waits for another worker
 constexpr std::uint32_t wake_event = UINT32_MAX;
-
-std::uint64_t monotonic_us() {
-  timespec now{};
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
-}
-
-std::int64_t wall_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -79,7 +72,7 @@ void Worker::redeliver(edge::SlotId slot, Time now) {
 void Worker::start(std::uint64_t first_sequence) {
   sequence_ = first_sequence;
   for (std::uint32_t batch = 0; batch < edge::batches_per_worker; ++batch) region_.adopt(index_, batch);
-  mark_.tick_us.store(monotonic_us(), std::memory_order_relaxed);
+  tick();
   publish();
   thread_ = std::thread([this] { run(); });
 }
@@ -107,9 +100,31 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Worker::tick() {
+  mark_.tick_us.store(static_cast<std::uint64_t>(monotonic_us()), std::memory_order_relaxed);
+}
+
 void Worker::run() {
+  (void)pthread_setname_np(pthread_self(), fmt::format("worker-{}", index_).c_str());
   while (!stop_.load(std::memory_order_acquire)) turn();
+  // Nobody reads any more when the last one is here; what they have read for each other before that is done to the end.
+  engine_.reading_.fetch_sub(1, std::memory_order_acq_rel);
+  for (bool last = false; !last;) {
+    last = engine_.reading_.load(std::memory_order_acquire) == 0;
+    if (!last) (void)wait_for_event(full_wait_ms);
+    tick();
+    now_ = engine_.now();
+    take_over();
+    finish_batch();
+  }
+  publish();
   mark_.tick_us.store(0, std::memory_order_relaxed);
+}
+
+// Waits for the eventfd only.
+bool Worker::wait_for_event(int wait_ms) {
+  pollfd waiting{event_, POLLIN, 0};
+  return poll(&waiting, 1, wait_ms) > 0;
 }
 
 bool Worker::has_work() const {
@@ -127,30 +142,13 @@ int Worker::wait_ms() {
 }
 
 void Worker::turn() {
-  mark_.tick_us.store(monotonic_us(), std::memory_order_relaxed);
-  int wait = wait_ms();
-  if (wait > 0) {
-    // Whoever hands over looks at `sleeping_` after its push; we look at the queues after setting it. One of the two sees the other.
-    sleeping_.store(true, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (has_work()) wait = 0;
-  }
-  std::array<epoll_event, 16> events;
-  const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait);
-  sleeping_.store(false, std::memory_order_relaxed);
+  tick();
+  wait();
   now_ = engine_.now();
   ++local_.turns;
-  for (int i = 0; i < count; ++i) {
-    if (events[static_cast<std::size_t>(i)].data.u32 == wake_event) {
-      std::uint64_t ignored = 0;
-      (void)!read(event_, &ignored, sizeof ignored);
-    } else {
-      readable_[events[static_cast<std::size_t>(i)].data.u32] = 1;
-    }
-  }
   take_over();
   for (std::uint16_t socket = 0; socket < sockets_.size(); ++socket)
-    if (std::exchange(readable_[socket], std::uint8_t{0})) (void)receive(socket);
+    if (std::exchange(readable_[socket], std::uint8_t{0})) receive(socket);
   proxy_->on_tick(now_, outputs_);
   if (now_ >= next_tick_) {
     next_tick_ = now_ + tick_interval;
@@ -165,31 +163,71 @@ void Worker::turn() {
   publish();
 }
 
-// Reads one batch of a socket. What belongs to another worker goes to its queue; it finishes the slot.
-bool Worker::receive(std::uint16_t socket) {
-  std::uint32_t batch = next_batch_;
-  for (std::uint32_t step = 0; !region_.is_free(index_, batch); ++step) {
-    if (step == edge::batches_per_worker) return false;  // the others are behind: the kernel keeps the rest
-    batch = (batch + 1) % edge::batches_per_worker;
+// Until something can be read, is handed over or is due; notes which sockets can be read.
+void Worker::wait() {
+  int milliseconds = wait_ms();
+  if (milliseconds > 0) {
+    // Whoever hands over looks at `sleeping_` after its push; we look at the queues after setting it. One of the two sees the other.
+    sleeping_.store(true, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (has_work()) milliseconds = 0;
   }
-  next_batch_ = (batch + 1) % edge::batches_per_worker;
+  if (std::exchange(full_, false)) {
+    // The sockets are readable, and there is no slot to read into: epoll would return at once, again and again.
+    (void)wait_for_event(std::min(milliseconds, full_wait_ms));
+    milliseconds = 0;
+  }
+  std::array<epoll_event, 16> events;
+  const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+  sleeping_.store(false, std::memory_order_relaxed);
+  for (int i = 0; i < count; ++i) {
+    const std::uint32_t source = events[static_cast<std::size_t>(i)].data.u32;
+    if (source != wake_event) {
+      readable_[source] = 1;
+      continue;
+    }
+    std::uint64_t ignored = 0;
+    (void)!read(event_, &ignored, sizeof ignored);
+  }
+}
+
+// Reads one batch of a socket. What belongs to another worker goes to its queue; it finishes the slot.
+void Worker::receive(std::uint16_t socket) {
+  // The first free one, not the next one: under little load the same slots stay in the cache.
+  std::uint32_t batch = 0;
+  while (batch < edge::batches_per_worker && !region_.is_free(index_, batch)) ++batch;
+  full_ = batch == edge::batches_per_worker;
+  if (full_) return;  // the others are behind: the kernel keeps the rest
   region_.prepare(index_, batch, socket, sequence_);
   sequence_ += edge::batch_size;
   const int count = recvmmsg(sockets_[socket], region_.headers(index_, batch), edge::batch_size, MSG_DONTWAIT, nullptr);
-  if (count <= 0) return false;
+  if (count <= 0) return;
   local_.datagrams_received += static_cast<std::uint64_t>(count);
+  const std::uint32_t own = hand_over(batch, static_cast<std::uint32_t>(count));
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(count); ++i)
+    if (own >> i & 1U) process({index_, batch * edge::batch_size + i});
+}
+
+// Before the own ones are processed, so that the others do not wait for us. Returns a bit for each of our own.
+std::uint32_t Worker::hand_over(std::uint32_t batch, std::uint32_t count) {
+  static_assert(edge::batch_size <= 32, "one bit each");
   const std::uint32_t partitions = engine_.partition_count();
-  for (int i = 0; i < count; ++i) {
-    const edge::SlotId slot{index_, batch * edge::batch_size + static_cast<std::uint32_t>(i)};
+  std::uint32_t own = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const edge::SlotId slot{index_, batch * edge::batch_size + i};
+    if (region_.length(slot) == 0) {
+      ++local_.empty;  // nothing to finish: its slot is free as it is
+      continue;
+    }
     const std::uint32_t owner = count_ == 1 ? 0 : proxy::partition_of(region_.bytes(slot), partitions) % count_;
     if (owner == index_) {
-      process(slot);
-    } else if (region_.length(slot) != 0) {
-      const bool pushed = engine_.workers_[owner]->queue_from(index_).push(slot);
-      PERDURE_ASSERT(pushed);
-      notify_[owner] = 1;
-      ++local_.handed_over;
+      own |= 1U << i;
+      continue;
     }
+    const bool pushed = engine_.workers_[owner]->queue_from(index_).push(slot);
+    PERDURE_ASSERT(pushed);
+    notify_[owner] = 1;
+    ++local_.handed_over;
   }
   for (std::uint32_t owner = 0; owner < count_; ++owner) {
     if (!std::exchange(notify_[owner], std::uint8_t{0})) continue;
@@ -197,7 +235,7 @@ bool Worker::receive(std::uint16_t socket) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (other.sleeping_.exchange(false, std::memory_order_seq_cst)) other.wake();
   }
-  return count == static_cast<int>(edge::batch_size);
+  return own;
 }
 
 void Worker::take_over() {
@@ -206,11 +244,9 @@ void Worker::take_over() {
 }
 
 void Worker::process(edge::SlotId slot) {
-  const std::string_view bytes = region_.bytes(slot);
-  if (bytes.empty()) return;
   mark_.slot_worker.store(slot.worker, std::memory_order_relaxed);
   mark_.slot.store(slot.slot + 1, std::memory_order_relaxed);
-  proxy_->on_received({bytes, region_.source(slot), region_.info(slot).socket, 0}, now_, outputs_);
+  proxy_->on_received({region_.bytes(slot), region_.source(slot), region_.info(slot).socket, 0}, now_, outputs_);
   mark_.slot.store(0, std::memory_order_relaxed);
   done_.push_back(slot);
 }

@@ -42,7 +42,11 @@ class Worker {
  private:
   void run();
   void turn();
-  bool receive(std::uint16_t socket);
+  void tick();
+  void wait();
+  bool wait_for_event(int wait_ms);
+  void receive(std::uint16_t socket);
+  [[nodiscard]] std::uint32_t hand_over(std::uint32_t batch, std::uint32_t count);
   void take_over();
   void process(edge::SlotId slot);
   void finish_batch();
@@ -64,7 +68,7 @@ class Worker {
   std::vector<net::Datagram> sending_;
   std::vector<std::uint8_t> readable_, notify_;
   int epoll_ = -1, event_ = -1;
-  std::uint32_t next_batch_ = 0;
+  bool full_ = false;  // a socket could be read, but no batch was free
   std::uint64_t sequence_ = 0;
   Time now_{}, next_tick_{}, next_heartbeat_{};
   EngineCounters local_;
