@@ -302,7 +302,6 @@ std::string_view route_name(proxy::RouteKind kind) {
 
 // False: error_ says what the script did wrong.
 bool Vm::perform(lua_State* lua, const Function& function) {
-  failed_ = false;
   result_kind_ = Result_::Nil;
   result_number_ = 0;
   const auto refuse = [&](std::string why) {
@@ -319,7 +318,7 @@ bool Vm::perform(lua_State* lua, const Function& function) {
   Call call(*this, *run);
   if (!take_arguments(lua, function, call)) return refuse(std::move(error_));
   const int result = function.call(call);
-  if (failed_) return refuse(std::move(error_));
+  if (call.failed_) return refuse(std::move(error_));
   if (function.returns != Returns::Value) {
     result_kind_ = Result_::Number;
     result_number_ = result;
@@ -403,7 +402,9 @@ int Vm::call_by_name(Call& call) {
       return call.fail(full_name(*function) + ": \"" + std::string(argument.text) + "\" is no integer");
   }
   if (call.count() > given) return call.fail(full_name(*function) + " takes (" + std::string(function->parameters) + ")");
-  return function->call(inner);
+  const int result = function->call(inner);
+  call.failed_ = inner.failed_;
+  return result;
 }
 
 int Call::give(std::string_view text) {
@@ -417,7 +418,7 @@ int Call::give(std::int64_t number) {
   return 1;
 }
 int Call::fail(std::string text) {
-  vm.failed_ = true;
+  failed_ = true;
   vm.error_ = std::move(text);
   return -1;
 }

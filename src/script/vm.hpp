@@ -85,7 +85,6 @@ class Vm {
   Result_ result_kind_ = Result_::Nil;
   std::int64_t result_number_ = 0;
   std::string result_text_, error_;
-  bool failed_ = false;
 
   TextMap<std::unique_ptr<PseudoVariable>> pseudo_variables_;
   RegexCache regexes_;

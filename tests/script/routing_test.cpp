@@ -158,6 +158,19 @@ TEST(Routing, DroppedBranchIsNotSent) {
   EXPECT_FALSE(first(sent, "INVITE sip:b@"));
 }
 
+TEST(Routing, ErrorInABranchRouteIsNotOneOfTheRelay) {
+  Bench bench(
+      "function each() KSR.pv.get('$nosuch') end\n"
+      "function ksr_request_route()\n  KSR.seturi('sip:a@127.0.0.1:7001')\n  KSR.tm.t_on_branch('each')\n  "
+      "KSR.setflag(KSR.tm.t_relay())\nend");
+  const auto sent = bench.receive(Request{});
+  EXPECT_TRUE(first(sent, "INVITE sip:a@"));
+  EXPECT_TRUE(first(sent, "SIP/2.0 100 "));
+  EXPECT_FALSE(first(sent, "SIP/2.0 500 "));
+  EXPECT_EQ(bench.runner().counters().errors, 1U);
+  EXPECT_EQ(bench.runner().counters().last_error, "default.lua:1: KSR.pv.get: \"$nosuch\" is not known");
+}
+
 TEST(Routing, LowerQIsTriedLater) {
   Bench bench(
       "function ksr_request_route()\n  KSR.seturi('sip:a@127.0.0.1:7001')\n"

@@ -70,6 +70,7 @@ class Call {
   };
   Argument arguments_[arguments_max];
   std::size_t count_ = 0;
+  bool failed_ = false;  // here and not in the VM: t_relay runs a branch route, whose calls may fail while this one does not
 };
 
 struct Function {

@@ -12,6 +12,7 @@ std::uint16_t code_of(std::int64_t number) {
 }
 
 int send_reply(Call& call) {
+  if (!is_one_line(call.text(1))) return call.fail("a line break cannot stand there");
   call.run.save();
   return call.context().send_reply(code_of(call.number(0)), call.text(1));
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "proxy/work.hpp"
+#include "script/ksr/uri_access.hpp"
 #include "script/vm.hpp"
 
 namespace perdure::script {
@@ -18,6 +19,7 @@ int relay(Call& call) {
 }
 
 int reply(Call& call) {
+  if (!is_one_line(call.text(1))) return call.fail("a line break cannot stand there");
   call.run.save();
   return call.context().reply(static_cast<std::uint16_t>(std::clamp<std::int64_t>(call.number(0), 0, 999)), call.text(1));
 }
