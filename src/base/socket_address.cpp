@@ -1,5 +1,6 @@
 #include "base/socket_address.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <strings.h>
@@ -62,6 +63,21 @@ std::size_t SocketAddress::to_native(sockaddr_storage& native) const {
   in.sin6_port = htons(port);
   std::memcpy(&in.sin6_addr, ip.data(), 16);
   return sizeof in;
+}
+
+bool SocketAddress::is_unicast() const {
+  const auto all = [this](std::size_t count, std::uint8_t value) {
+    return std::all_of(ip.begin(), ip.begin() + static_cast<std::ptrdiff_t>(count), [value](std::uint8_t byte) { return byte == value; });
+  };
+  switch (family) {
+    case Family::IPv4:
+      return !all(4, 0) && !all(4, 255) && (ip[0] & 0xF0) != 0xE0;
+    case Family::IPv6:
+      return !all(16, 0) && ip[0] != 0xFF;
+    case Family::None:
+      break;
+  }
+  return false;
 }
 
 std::string SocketAddress::ip_text() const {

@@ -29,6 +29,8 @@ struct SocketAddress {
   std::size_t to_native(sockaddr_storage& native) const;
 
   [[nodiscard]] bool same_ip(const SocketAddress& other) const { return family == other.family && ip == other.ip; }
+  // One host: neither unspecified, nor multicast, nor the broadcast address.
+  [[nodiscard]] bool is_unicast() const;
   [[nodiscard]] std::string ip_text() const;    // "192.0.2.1", "2001:db8::1"
   [[nodiscard]] std::string host_text() const;  // as in a URI or Via: IPv6 in brackets
   [[nodiscard]] std::string text() const;       // "192.0.2.1:5060", "[2001:db8::1]:5060"

@@ -27,7 +27,7 @@ std::optional<NextHop> Proxy::Impl::resolve(std::string_view text, std::uint16_t
   std::string_view host = uri->host;
   if (const auto maddr = uri->param("maddr")) host = *maddr;
   const auto address = SocketAddress::parse(host, uri->port ? uri->port : std::uint16_t{5060});
-  if (!address) return std::nullopt;
+  if (!address || !address->is_unicast()) return std::nullopt;
   hop.address = *address;
   const auto fits = [&](std::size_t index) {
     return options_.sockets[index].transport == hop.transport && options_.sockets[index].address.family == hop.address.family;

@@ -43,7 +43,7 @@ int Proxy::Impl::forward_stateless(RoutingContext& context) {
 // 16.11: a response whose transaction is not here goes where the next Via says.
 void Proxy::Impl::forward_response_stateless(Frame& frame) {
   ++counters_.stray_responses;
-  if (!options_.forward_stray_responses) return;
+  if (!options_.forward_stray_responses || frame.message.status() == 100) return;  // a 100 is for one hop (16.7 item 3)
   const sip::Message& response = frame.message;
   const sip::Via* second = nullptr;
   std::optional<sip::Via> parsed;
@@ -64,7 +64,7 @@ void Proxy::Impl::forward_response_stateless(Frame& frame) {
   std::uint16_t port = second->port ? second->port : std::uint16_t{5060};
   if (!second->rport.empty()) std::from_chars(second->rport.data(), second->rport.data() + second->rport.size(), port);
   const auto address = SocketAddress::parse(second->received.empty() ? second->host : second->received, port);
-  if (!address || port == 0) return;
+  if (!address || port == 0 || !address->is_unicast()) return;
   frame.scratch.clear();
   frame.edits.serialize_append(response, frame.scratch);
   Outputs& outputs = *frame.context.outputs;
@@ -75,8 +75,9 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   context.finished = true;
   const sip::Message& request = *context.message;
   if (request.method() == sip::Method::Ack) return -1;  // an ACK is never answered
+  // A Via that cannot be read is sent back as it came, to where it came from.
   const sip::Via* top = request.top_via();
-  if (!top) return -1;
+  if (request.count(sip::HeaderName::Via) == 0) return -1;
   FrameScope scope(*this, *context.outputs);
   auto& text = scope.frame.scratch;
   text.clear();
@@ -85,7 +86,7 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   const auto branch = transaction::stateless_branch(request, options_.secret);
   const auto end = std::to_chars(tag, tag + sizeof tag, checksum(branch.data(), branch.size(), options_.secret), 16).ptr;
   text_.clear();
-  sip::via_with_received(*top, context.received->source, text_);
+  if (top) sip::via_with_received(*top, context.received->source, text_);
   lines_.assign(headers);
   lines_ += context.upstream_headers;
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),

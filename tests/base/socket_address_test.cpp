@@ -10,7 +10,8 @@ TEST(SocketAddress, ParsesNumericAddressesAndNothingElse) {
   EXPECT_EQ(SocketAddress::parse("192.0.2.1", 5060)->text(), "192.0.2.1:5060");
   EXPECT_EQ(SocketAddress::parse("[2001:db8::1]", 5061)->text(), "[2001:db8::1]:5061");
   EXPECT_EQ(SocketAddress::parse("2001:db8::1", 0)->ip_text(), "2001:db8::1");
-  for (const char* bad : {"", "example.org", "192.0.2", "192.0.2.256", "[", "[]", "2001:db8:::1"}) EXPECT_FALSE(SocketAddress::parse(bad, 1)) << bad;
+  for (const char* bad : {"", "example.org", "192.0.2", "192.0.2.256", "[", "[]", "2001:db8:::1"})
+    EXPECT_FALSE(SocketAddress::parse(bad, 1)) << bad;
 }
 
 TEST(SocketAddress, SurvivesTheNativeForm) {
@@ -20,6 +21,13 @@ TEST(SocketAddress, SurvivesTheNativeForm) {
     EXPECT_GT(address.to_native(native), 0U);
     EXPECT_EQ(SocketAddress::from_native(native), address);
   }
+}
+
+TEST(SocketAddress, KnowsWhatIsOneHost) {
+  for (const char* one : {"192.0.2.1", "127.0.0.1", "223.255.255.255", "240.0.0.1", "::1", "2001:db8::1"})
+    EXPECT_TRUE(SocketAddress::parse(one, 5060)->is_unicast()) << one;
+  for (const char* many : {"0.0.0.0", "255.255.255.255", "224.0.1.75", "239.1.2.3", "::", "ff02::1"})
+    EXPECT_FALSE(SocketAddress::parse(many, 5060)->is_unicast()) << many;
 }
 
 TEST(Transport, NamesAreCaseInsensitive) {
