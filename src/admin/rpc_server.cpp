@@ -166,9 +166,10 @@ Result<> RpcServer::start() {
   ErrorCode error;
   auto& acceptor = state_->acceptor;
   acceptor.open(Local(), error);
-  // The mode of the socket before bind is the mode of the file that bind makes, so nobody gets in between.
+  // bind makes the file with the mode of the socket, cut by the umask: never more than it shall have, so nobody gets in between.
   if (!error && fchmod(acceptor.native_handle(), 0660) != 0) error.assign(errno, boost::system::system_category());
   if (!error) acceptor.bind(Local::endpoint(path), error);
+  if (!error && chmod(path.c_str(), 0660) != 0) error.assign(errno, boost::system::system_category());
   if (!error) acceptor.listen(16, error);
   if (error) return fail(fmt::format("{}: {}", path, error.message()));
   struct stat info {};

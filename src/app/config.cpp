@@ -1,11 +1,14 @@
 #include "app/config.hpp"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -248,7 +251,7 @@ Result<ListenAddress> parse_listen(std::string_view text) {
   const std::string_view host = text.substr(first + 1, last - first - 1), port_text = text.substr(last + 1);
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (error != std::errc{} || end != port_text.data() + port_text.size() || port == 0) return malformed();
+  if (error != std::errc{} || end != port_text.data() + port_text.size()) return malformed();
   const auto address = SocketAddress::parse(host, port);
   if (!address || (address->family == Family::IPv6 && !host.starts_with('['))) return malformed();
   return ListenAddress{.transport = *transport, .address = *address};
@@ -270,15 +273,43 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
   return config;
 }
 
-Result<Config> load_config(const std::string& path) {
+Result<Config> load_config(const std::string& path, std::string* text) {
   std::error_code error;
   const std::string absolute = std::filesystem::absolute(path, error).lexically_normal();
   std::ifstream file(absolute, std::ios::binary);
   if (!file || std::filesystem::is_directory(absolute, error))
     return fail(fmt::format("{}: {}", path, std::strerror(file ? EISDIR : errno)));
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (file.bad()) return fail(fmt::format("{}: cannot be read", path));
-  return parse_config(text, absolute);
+  auto config = parse_config(content, absolute);
+  if (text) *text = std::move(content);
+  return config;
+}
+
+std::string_view embedded_config_text() {
+  return "listen = [\"udp:127.0.0.1:5060\"]\n";
+}
+
+Result<Config> embedded_config() {
+  auto config = parse_config(embedded_config_text(), "");
+  if (!config) return config;
+  if (geteuid() == 0) return config;  // the default of state.directory
+  const char* const state_home = std::getenv("XDG_STATE_HOME");
+  const char* const home = std::getenv("HOME");
+  if (state_home && *state_home == '/')
+    config->state.directory = std::string(state_home) + "/perdure";
+  else if (home && *home == '/')
+    config->state.directory = std::string(home) + "/.local/state/perdure";
+  else
+    return fail("neither XDG_STATE_HOME nor HOME is set: there is no place for the state directory; name one with -c");
+  return config;
+}
+
+std::uint32_t worker_count(const Config& config) {
+  std::uint32_t workers = config.workers;
+  if (cpu_set_t usable; workers == 0)
+    workers = sched_getaffinity(0, sizeof usable, &usable) == 0 ? static_cast<std::uint32_t>(CPU_COUNT(&usable)) : 1;
+  return std::clamp<std::uint32_t>(workers, 1, std::min<std::uint32_t>(config.state.partitions, 64));
 }
 
 }  // namespace perdure::app

@@ -59,14 +59,19 @@ struct Config {
 };
 
 // Reads `path`. The first thing that is wrong is the error: "file:line: what".
-[[nodiscard]] Result<Config> load_config(const std::string& path);
+// `text`, if given, gets the content of the file.
+[[nodiscard]] Result<Config> load_config(const std::string& path, std::string* text = nullptr);
 // `path` is where the text is from: it stands in errors, and paths in the text are relative to its folder.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& path);
 // What runs without -c: loopback, the embedded script, a state directory that this user may write.
 [[nodiscard]] Result<Config> embedded_config();
 [[nodiscard]] std::string_view embedded_config_text();
 
-// "500ms", "4s", "10m", "2h", "1d"; "1GiB", "64KiB", "4096" (bytes); "udp:127.0.0.1:5060", "udp:[::1]:5060".
+// Threads that route: `workers`, or one per processor that this process may use, and never more than partitions.
+[[nodiscard]] std::uint32_t worker_count(const Config& config);
+
+// "500ms", "4s", "10m", "2h", "1d"; "1GiB", "64KiB", "4096" (bytes); "udp:127.0.0.1:5060", "udp:[::1]:5060"; port 0: the
+// kernel chooses.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 [[nodiscard]] Result<ListenAddress> parse_listen(std::string_view text);

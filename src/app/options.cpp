@@ -90,8 +90,7 @@ Result<> set_reply_codes(Config& config, const std::vector<std::string>& texts) 
 const Option table[] = {
     {"", "listen", R"(["udp:127.0.0.1:5060"])",
      "Addresses to receive on, each \"udp:address:port\" with a numeric IPv4 address or an IPv6 address in brackets. UDP is the transport "
-     "of this "
-     "version. 0.0.0.0 and [::] need `advertise`.",
+     "of this version. 0.0.0.0 and [::] need `advertise`. Port 0: the kernel chooses one, which the line `ready` tells.",
      TextsOption{set_listen}},
     {"", "advertise", "",
      "Host, or host:port, that stands in Via and Record-Route instead of the address itself, for example behind a NAT or for a name in "
@@ -103,7 +102,8 @@ const Option table[] = {
     {"", "workers", "0", "Threads that route calls. 0: one for each processor.",
      NumberOption{[](Config& c) -> std::uint32_t& { return c.workers; }, 0, 64}},
     {"", "script", "",
-     "The routing script in Lua. Without it an embedded one runs: it relays to gateway set 1, if there is one, else by Request-URI.",
+     "The routing script in Lua. Without it an embedded one runs, which relays to the numeric address in the Request-URI; it is for trying "
+     "out on loopback only.",
      PathOption{[](Config& c) -> std::string& { return c.script; }}},
 
     {"state", "directory", R"("/var/lib/perdure")",
@@ -237,7 +237,10 @@ std::string configuration_reference() {
       "line. Paths are relative to the folder of the file. Durations are texts with a unit: `500ms`, `4s`, `10m`, `2h`, `1d`. Sizes are "
       "texts or numbers\n"
       "of bytes: `64KiB`, `16MiB`, `1GiB`. Without `-c` a default runs that listens on loopback only.\n\n"
-      "This page is written by `perdure options`, from the table that the parser reads.\n";
+      "This page is written by `perdure options`, from the table that the parser reads. A change of the file takes effect at the next "
+      "start; "
+      "`perdure\n"
+      "reload` reads the script and the destination list again, nothing else.\n";
   std::string_view section = "-";
   for (const auto& option : table) {
     if (option.section != section) {

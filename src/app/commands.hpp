@@ -1,0 +1,37 @@
+#pragma once
+// The subcommands that ask the running server, and `check`. Each prints and returns the exit code.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "admin/json_rpc.hpp"
+#include "base/result.hpp"
+
+namespace perdure::app {
+
+// Where the server is, and how to print.
+struct ClientOptions {
+  std::string config;  // the server's configuration file; empty: the embedded one
+  std::string socket;  // instead of the one in the state directory
+  bool json = false;
+};
+
+[[nodiscard]] int show_status(const ClientOptions& options);
+[[nodiscard]] int show_calls(const ClientOptions& options, std::uint32_t limit);
+[[nodiscard]] int show_gateways(const ClientOptions& options);
+[[nodiscard]] int reload_server(const ClientOptions& options);
+// Returns when the server has let go of its sockets and state directory.
+[[nodiscard]] int stop_server(const ClientOptions& options);
+[[nodiscard]] int call_method(const ClientOptions& options, const std::string& method, const std::vector<std::string>& arguments);
+// Configuration, script and destination list, without starting anything.
+[[nodiscard]] int check_files(const ClientOptions& options);
+
+// An argument of `perdure rpc`: JSON where it is JSON, else text. "s:5" is the text "5", as in kamcmd.
+[[nodiscard]] admin::Json parse_argument(const std::string& argument);
+
+// What the server answered, for people.
+[[nodiscard]] std::string status_text(const admin::Json& status);
+[[nodiscard]] std::string calls_text(const admin::Json& calls);
+[[nodiscard]] std::string gateways_text(const admin::Json& list);
+
+}  // namespace perdure::app

@@ -1,0 +1,275 @@
+#include "app/engine_main.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <optional>
+
+#include "app/engine_methods.hpp"
+#include "base/assert.hpp"
+#include "base/checksum.hpp"
+#include "dispatch/prober.hpp"
+#include "edge/channel.hpp"
+#include "edge/shared_region.hpp"
+#include "net/udp_socket.hpp"
+
+namespace perdure::app {
+namespace {
+
+using edge::Message;
+
+constexpr Duration reload_deadline = 10s, load_tick_interval = 1s;
+
+std::uint64_t random_word() {
+  std::uint64_t word = 0;
+  PERDURE_ASSERT(getrandom(&word, sizeof word, 0) == sizeof word);
+  return word;
+}
+
+// Another number after each boot of the machine.
+std::uint64_t read_boot_id() {
+  std::string text;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> text;
+  return checksum(text);
+}
+
+Result<std::string> read_all(int descriptor) {
+  struct stat info {};
+  if (fstat(descriptor, &info) != 0) return fail(fmt::format("configuration: {}", std::strerror(errno)));
+  std::string text(static_cast<std::size_t>(info.st_size), '\0');
+  if (pread(descriptor, text.data(), text.size(), 0) != info.st_size) return fail("configuration: cannot be read");
+  return text;
+}
+
+Result<Config> read_config(const EngineArguments& arguments) {
+  if (arguments.config_path.empty()) return embedded_config();
+  auto text = read_all(arguments.configuration);
+  if (!text) return std::unexpected(text.error());
+  return parse_config(*text, arguments.config_path);
+}
+
+class EngineProcess {
+ public:
+  explicit EngineProcess(const EngineArguments& arguments) : arguments_(arguments), channel_(arguments.channel) {}
+
+  int run() {
+    if (auto done = initialise(); !done) {
+      say(Message::InitialiseFailed, done.error().message);
+      return 1;
+    }
+    say(Message::Initialised);
+    while (!over_) {
+      pollfd waiting{channel_.descriptor(), static_cast<short>(POLLIN | (channel_.wants_write() ? POLLOUT : 0)), 0};
+      if (poll(&waiting, 1, -1) < 0 && errno != EINTR) return 1;
+      if ((waiting.revents & POLLOUT) && !channel_.flush()) return 1;
+      const bool open = channel_.fill();
+      while (auto received = channel_.take()) on_message(*received);
+      if (!open) return over_ ? exit_code_ : 1;  // the edge is gone
+    }
+    return exit_code_;
+  }
+
+ private:
+  // Before the last message the caller ends the process, so it must be out.
+  void say(Message type, std::string_view payload = {}) {
+    (void)channel_.send(type, payload);
+    while (channel_.wants_write()) {
+      pollfd waiting{channel_.descriptor(), POLLOUT, 0};
+      if (poll(&waiting, 1, 1000) <= 0 || !channel_.flush()) return;
+    }
+  }
+
+  Result<> initialise() {
+    auto config = read_config(arguments_);
+    if (!config) return std::unexpected(config.error());
+    config_ = std::move(*config);
+    log::open("engine", config_.log_level);
+    auto region = edge::SharedRegion::map(arguments_.shared);
+    if (!region) return std::unexpected(region.error());
+    region_ = std::move(*region);
+    PERDURE_ASSERT(arguments_.sockets.size() == config_.listen.size() * region_->worker_count());
+    dispatcher_.emplace(config_.dispatcher.options);
+    if (!config_.dispatcher.list.empty())
+      if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
+    script_.path = config_.script;
+    script_.dispatcher = &*dispatcher_;
+    const std::uint64_t seed = random_word();
+    for (std::uint32_t worker = 0; worker < region_->worker_count(); ++worker) {
+      auto runner = script::ScriptRunner::create(script_, worker, Random(seed + worker));
+      if (!runner) return std::unexpected(runner.error());
+      runners_.push_back(runner->get());
+      new_runners_.push_back(std::move(*runner));
+    }
+    engine_.emplace(engine_options());
+    add_engine_methods(methods_, {*engine_, *dispatcher_, runners_});
+    return {};
+  }
+
+  engine::EngineOptions engine_options() {
+    engine::EngineOptions options;
+    options.proxy = proxy_options(config_);
+    options.workers = region_->worker_count();
+    options.sockets = arguments_.sockets;
+    for (std::size_t i = 0; i < config_.listen.size(); ++i) {
+      const SocketAddress address = net::local_address(options.sockets[i * options.workers]);
+      options.proxy.sockets.push_back({.transport = config_.listen[i].transport,
+                                       .address = address,
+                                       .advertised_host = config_.advertised_host.empty() ? address.host_text() : config_.advertised_host,
+                                       .advertised_port = config_.advertised_port ? config_.advertised_port : address.port});
+    }
+    options.persist = config_.state.persist;
+    options.store.path = arguments_.store;
+    options.store.max_bytes = arguments_.store_bytes;
+    options.store.partitions = config_.state.partitions;
+    options.store.durability = config_.state.durability;
+    options.store.clock = config_.state.clock;
+    options.store.boot_id = read_boot_id();
+    options.store.secret = random_word();
+    options.region = region_.get();
+    options.quarantine = arguments_.quarantine;
+    options.seed = random_word();
+    options.make_runner = [this](std::uint32_t worker) -> std::unique_ptr<proxy::RouteRunner> { return std::move(new_runners_[worker]); };
+    options.on_opened = [this](Time now) -> Result<> {
+      // Calls do not wait for the states of destinations.
+      if (auto done = dispatcher_->attach(arguments_.dispatcher_state, now); !done)
+        log::error("destinations begin with the states of their list: {}", done.error().message);
+      return {};
+    };
+    options.on_worker_tick = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
+      if (worker == 0) on_tick(now, proxy, outputs);
+    };
+    return options;
+  }
+
+  // In the thread of worker 0, which alone touches the prober.
+  void on_tick(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
+    if (!prober_) {
+      prober_.emplace(
+          *dispatcher_,
+          dispatch::Prober::Share{.partition_count = engine_->partition_count(), .worker = 0, .worker_count = engine_->workers()},
+          Random(random_word()));
+      proxy.set_local_listener(&*prober_);
+    }
+    prober_->on_tick(now, proxy, outputs);
+    if (now < next_load_tick_) return;
+    next_load_tick_ = now + load_tick_interval;
+    dispatcher_->on_tick(now);
+  }
+
+  void on_message(const edge::Channel::Received& received) {
+    switch (received.type) {
+      case Message::Attach:
+        return attach(edge::death_from(received.payload).value_or(edge::Death::None));
+      case Message::Stop:
+        engine_->stop();
+        say(Message::Stopped);
+        over_ = true;
+        return;
+      case Message::Reload: {
+        const auto reloaded = attached_ ? reload() : fail("this engine is not attached");
+        return say(Message::ReloadResult, reloaded ? std::string_view() : reloaded.error().message);
+      }
+      case Message::RpcRequest:
+        return answer(received.payload);
+      default:
+        log::warning("the edge sent message {}, which edges do not send", static_cast<int>(received.type));
+    }
+  }
+
+  void attach(edge::Death death) {
+    auto report = engine_->attach(death);
+    if (report) {
+      attached_ = true;
+      return say(Message::Attached, admin::to_text({{"recovered", report->recovered},
+                                                    {"dropped", report->dropped},
+                                                    {"redelivered", report->redelivered},
+                                                    {"quarantined_messages", report->quarantined_messages},
+                                                    {"quarantined_records", report->quarantined_records},
+                                                    {"attach_us", report->attach_duration.count()}}));
+    }
+    say(Message::AttachFailed, report.error().message);
+    over_ = true;
+    exit_code_ = 1;
+  }
+
+  // All is checked before anything changes.
+  Result<> reload() {
+    if (auto checked = script::check_script(script_); !checked) return checked;
+    if (!config_.dispatcher.list.empty())
+      if (auto list = dispatch::load_list(config_.dispatcher.list); !list) return std::unexpected(list.error());
+    std::string error;
+    const bool all = engine_->run_on_all(
+        [&](std::uint32_t worker, proxy::Proxy&) {
+          if (auto done = runners_[worker]->reload(); !done) error = done.error().message;
+        },
+        reload_deadline);
+    if (!all) return fail("a worker did not load the script in time");
+    if (!error.empty()) return fail(error);
+    if (!config_.dispatcher.list.empty())
+      if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
+    log::notice("reloaded the script{}", config_.dispatcher.list.empty() ? "" : " and the destination list");
+    return {};
+  }
+
+  void answer(const std::string& payload) {
+    const auto parts = edge::Channel::split_id(payload);
+    if (!parts) return;
+    methods_.dispatch(parts->second, [this, id = parts->first](const std::string& text) {
+      if (text.size() + 64 > edge::channel_message_bytes_max)
+        say(Message::RpcResponse,
+            edge::Channel::with_id(id, admin::to_text(admin::make_error({admin::rpc_code::failed, "the answer is too large"}))));
+      else
+        say(Message::RpcResponse, edge::Channel::with_id(id, text));
+    });
+  }
+
+  const EngineArguments& arguments_;
+  edge::Channel channel_;
+  Config config_;
+  std::unique_ptr<edge::SharedRegion> region_;
+  std::optional<dispatch::Dispatcher> dispatcher_;
+  script::ScriptOptions script_;
+  std::vector<std::unique_ptr<script::ScriptRunner>> new_runners_;  // until the engine takes them
+  std::vector<script::ScriptRunner*> runners_;
+  std::optional<dispatch::Prober> prober_;
+  Time next_load_tick_ = Time::min();
+  std::optional<engine::Engine> engine_;
+  admin::MethodTable methods_;
+  bool attached_ = false, over_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace
+
+proxy::ProxyOptions proxy_options(const Config& config) {
+  const auto& transaction = config.transaction;
+  proxy::ProxyOptions options;
+  options.aliases = config.aliases;
+  options.t1 = transaction.t1;
+  options.t2 = transaction.t2;
+  options.t4 = transaction.t4;
+  options.timer_c = transaction.timer_c;
+  options.fr_timer = transaction.fr_timer;
+  options.forward_stray_responses = transaction.forward_stray_responses;
+  options.cancel_unknown_forwards = transaction.cancel_unknown_forwards;
+  options.branches_max = transaction.branches_max;
+  options.max_breadth = transaction.max_breadth;
+  return options;
+}
+
+int engine_main(const EngineArguments& arguments) {
+  // A signal to the whole group (Ctrl-C, systemd) is for the edge, which stops its engines in order.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)::signal(number, SIG_IGN);
+  return EngineProcess(arguments).run();
+}
+
+}  // namespace perdure::app

@@ -1,0 +1,28 @@
+#pragma once
+// The engine process: `perdure engine`, started by the edge with inherited descriptors.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+
+namespace perdure::app {
+
+struct EngineArguments {
+  std::string config_path;  // stands in errors, and paths in the text are relative to its folder; empty: the embedded configuration
+  int configuration = -1;   // the text as the edge has read it: edge and engines never see different files
+  std::string store;        // the live file
+  std::uint64_t store_bytes = 0;
+  std::string dispatcher_state;
+  std::string quarantine;
+  int channel = -1, shared = -1;
+  std::vector<int> sockets;
+};
+
+// Initialises, says so, and serves when it is told to. Returns the exit code.
+[[nodiscard]] int engine_main(const EngineArguments& arguments);
+
+// The proxy options that a configuration gives, but for the sockets.
+[[nodiscard]] proxy::ProxyOptions proxy_options(const Config& config);
+
+}  // namespace perdure::app

@@ -1,0 +1,199 @@
+#include "app/engine_methods.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace perdure::app {
+namespace {
+
+using admin::Json;
+using admin::rpc_fail;
+using admin::RpcResult;
+using admin::rpc_code::invalid_params;
+
+constexpr Duration worker_deadline = 2s;
+constexpr std::size_t list_default = 50, list_max = 10'000;
+
+Json usage_json(const store::Usage& usage) {
+  return {{"used_bytes", usage.used_bytes}, {"claimed_bytes", usage.claimed_bytes}, {"max_bytes", usage.max_bytes}};
+}
+
+Json counters_json(const engine::EngineCounters& counters) {
+  Json json = Json::object();
+  for (const auto& counter : named_counters(counters)) json[std::string(counter.name)] = counter.value;
+  return json;
+}
+
+RpcResult script_status(EngineParts parts) {
+  Json json = {{"runs", 0}, {"errors", 0}, {"reloads", 0}, {"last_error", ""}, {"memory_bytes", 0}};
+  std::uint64_t runs = 0, errors = 0, reloads = 0, memory = 0;
+  std::string last_error;
+  const bool all = parts.engine.run_on_all(
+      [&](std::uint32_t worker, proxy::Proxy&) {
+        const auto& runner = *parts.runners[worker];
+        runs += runner.counters().runs;
+        errors += runner.counters().errors;
+        reloads = std::max(reloads, runner.counters().reloads);
+        memory += runner.memory_bytes();
+        if (!runner.counters().last_error.empty()) last_error = runner.counters().last_error;
+      },
+      worker_deadline);
+  if (!all) return rpc_fail("a worker did not answer in time");
+  return Json{{"runs", runs}, {"errors", errors}, {"reloads", reloads}, {"last_error", last_error}, {"memory_bytes", memory}};
+}
+
+RpcResult status(EngineParts parts) {
+  const auto counters = parts.engine.counters();
+  auto script = script_status(parts);
+  if (!script) return script;
+  const auto list = parts.dispatcher.list();
+  return Json{{"transactions", counters.open_transactions},
+              {"counters", counters_json(counters)},
+              {"store", usage_json(parts.engine.store_usage())},
+              {"script", std::move(*script)},
+              {"dispatcher", {{"sets", list ? list->sets.size() : 0}, {"destinations", list ? list->size() : 0}}}};
+}
+
+Json transaction_json(const proxy::TransactionView& view) {
+  Json branches = Json::array();
+  for (const auto& branch : view.branches)
+    branches.push_back({{"uri", branch.uri}, {"destination", branch.destination}, {"state", branch.state}, {"status", branch.status}});
+  return {{"call_id", view.call_id},
+          {"method", view.method},
+          {"from", view.from},
+          {"to", view.to},
+          {"request_uri", view.request_uri},
+          {"state", view.state},
+          {"age_ms", view.age.count() / 1000},
+          {"branches", std::move(branches)}};
+}
+
+RpcResult list_transactions(EngineParts parts, const Json& params) {
+  std::size_t limit = list_default;
+  if (const Json& given = admin::parameter(params, 0, "limit"); !given.is_null()) {
+    if (!given.is_number_unsigned() || given.get<std::uint64_t>() == 0 || given.get<std::uint64_t>() > list_max)
+      return rpc_fail(fmt::format("limit must be a number from 1 to {}", list_max), invalid_params);
+    limit = given.get<std::size_t>();
+  }
+  std::vector<proxy::TransactionView> views;
+  const Time now = parts.engine.now();
+  const bool all = parts.engine.run_on_all(
+      [&](std::uint32_t, const proxy::Proxy& proxy) {
+        if (views.size() >= limit) return;
+        auto more = proxy.transactions(limit - views.size(), now);
+        std::ranges::move(more, std::back_inserter(views));
+      },
+      worker_deadline);
+  if (!all) return rpc_fail("a worker did not answer in time");
+  std::ranges::sort(views, std::ranges::greater(), &proxy::TransactionView::age);
+  Json json = Json::array();
+  for (const auto& view : views) json.push_back(transaction_json(view));
+  return json;
+}
+
+Json transaction_stats(const engine::EngineCounters& counters) {
+  const auto& proxy = counters.proxy;
+  return {{"current", counters.open_transactions},
+          {"total", proxy.transactions_created + proxy.transactions_recovered},
+          {"created", proxy.transactions_created},
+          {"recovered", proxy.transactions_recovered},
+          {"rpl_received", proxy.responses},
+          {"2xx", proxy.responses_2xx},
+          {"3xx", proxy.responses_3xx},
+          {"4xx", proxy.responses_4xx},
+          {"5xx", proxy.responses_5xx},
+          {"6xx", proxy.responses_6xx}};
+}
+
+// Layout of Kamailio's dispatcher.list.
+Json destinations_json(const dispatch::Dispatcher& dispatcher) {
+  Json sets = Json::array();
+  for (const auto& view : dispatcher.view()) {
+    if (sets.empty() || sets.back()["SET"]["ID"] != view.set) sets.push_back({{"SET", {{"ID", view.set}, {"TARGETS", Json::array()}}}});
+    Json attributes = {
+        {"BODY", view.attrs}, {"DUID", view.duid}, {"MAXLOAD", view.maxload}, {"WEIGHT", view.weight}, {"RWEIGHT", view.relative_weight}};
+    sets.back()["SET"]["TARGETS"].push_back({{"DEST",
+                                              {{"URI", view.uri},
+                                               {"FLAGS", dispatch::state_text(view.flags)},
+                                               {"PRIORITY", view.priority},
+                                               {"FAILURES", view.failures},
+                                               {"LOAD", view.load},
+                                               {"ATTRS", std::move(attributes)}}}});
+  }
+  return {{"NRSETS", sets.size()}, {"RECORDS", std::move(sets)}};
+}
+
+RpcResult set_state(dispatch::Dispatcher& dispatcher, const Json& params) {
+  const Json &letters = admin::parameter(params, 0, "state"), &set = admin::parameter(params, 1, "set"),
+             &uri = admin::parameter(params, 2, "uri");
+  if (!letters.is_string() || !set.is_number_integer() || !uri.is_string())
+    return rpc_fail("parameters are: state (letters), set (number), uri", invalid_params);
+  const auto text = letters.get<std::string>();
+  const int flags = text.empty() ? -1 : dispatch::state_from_letters(text);
+  if (flags < 0) return rpc_fail(fmt::format("'{}' is no state: a, i, t or d, each also with p", text), invalid_params);
+  const auto set_id = set.get<std::int64_t>();
+  std::size_t changed = 0;
+  for (const auto& view : dispatcher.view())
+    if (view.set == set_id && (uri == "all" || uri == view.uri))
+      changed += dispatcher.set_state(view.set, view.uri, static_cast<std::uint8_t>(flags)) ? 1 : 0;
+  if (changed == 0) return rpc_fail(fmt::format("there is no destination {} in set {}", uri.get<std::string>(), set_id));
+  return Json{{"changed", changed}};
+}
+
+RpcResult statistics(const engine::EngineCounters& counters, const Json& params) {
+  if (!params.is_array()) return rpc_fail("parameters are names", invalid_params);
+  std::vector<std::string> wanted;
+  for (const auto& param : params) wanted.push_back(param.get<std::string>());
+  if (wanted.empty()) wanted.emplace_back("all");
+  Json out = Json::array();
+  for (const auto& name : wanted) {
+    const std::size_t before = out.size();
+    for (const auto& counter : named_counters(counters))
+      if (name == "all" || name == fmt::format("{}:", counter.group) || name == counter.name)
+        out.push_back(fmt::format("{}:{} = {}", counter.group, counter.name, counter.value));
+    if (out.size() == before) return rpc_fail(fmt::format("there is no counter or group '{}'", name), invalid_params);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters) {
+  const auto& proxy = counters.proxy;
+  return {{"engine", "datagrams_received", counters.datagrams_received},
+          {"engine", "datagrams_sent", counters.datagrams_sent},
+          {"engine", "send_errors", counters.send_errors},
+          {"engine", "handed_over", counters.handed_over},
+          {"engine", "turns", counters.turns},
+          {"proxy", "requests", proxy.requests},
+          {"proxy", "responses", proxy.responses},
+          {"proxy", "malformed", proxy.malformed},
+          {"proxy", "retransmissions_absorbed", proxy.retransmissions_absorbed},
+          {"proxy", "stray_responses", proxy.stray_responses},
+          {"proxy", "transactions_created", proxy.transactions_created},
+          {"proxy", "transactions_recovered", proxy.transactions_recovered},
+          {"proxy", "branches", proxy.branches},
+          {"proxy", "cancels", proxy.cancels},
+          {"proxy", "stateless", proxy.stateless},
+          {"proxy", "script_errors", proxy.script_errors},
+          {"proxy", "store_full", proxy.store_full},
+          {"proxy", "resent_after_attach", proxy.resent_after_attach},
+          {"proxy", "responses_2xx", proxy.responses_2xx},
+          {"proxy", "responses_3xx", proxy.responses_3xx},
+          {"proxy", "responses_4xx", proxy.responses_4xx},
+          {"proxy", "responses_5xx", proxy.responses_5xx},
+          {"proxy", "responses_6xx", proxy.responses_6xx}};
+}
+
+void add_engine_methods(admin::MethodTable& methods, EngineParts parts) {
+  methods.add("engine.status", [parts](const Json&) { return status(parts); });
+  methods.add("tm.list", [parts](const Json& params) { return list_transactions(parts, params); });
+  methods.add("tm.stats", [parts](const Json&) -> RpcResult { return transaction_stats(parts.engine.counters()); });
+  methods.add("store.usage", [parts](const Json&) -> RpcResult { return usage_json(parts.engine.store_usage()); });
+  methods.add("dispatcher.list", [parts](const Json&) -> RpcResult { return destinations_json(parts.dispatcher); });
+  methods.add("dispatcher.set_state", [parts](const Json& params) { return set_state(parts.dispatcher, params); });
+  methods.add("stats.get_statistics", [parts](const Json& params) { return statistics(parts.engine.counters(), params); });
+}
+
+}  // namespace perdure::app

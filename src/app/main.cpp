@@ -1,0 +1,102 @@
+// The command line. One binary: the server, its engines, and the commands that ask a running server.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "app/commands.hpp"
+#include "app/engine_main.hpp"
+#include "app/options.hpp"
+#include "app/rpc_methods.hpp"
+#include "app/run.hpp"
+
+namespace perdure::app {
+namespace {
+
+constexpr int usage_error = 2;
+
+int run(const std::string& path) {
+  std::string text;
+  const auto config = path.empty() ? embedded_config() : load_config(path, &text);
+  if (!config) {
+    fmt::print(stderr, "perdure: {}\n", config.error().message);
+    return 1;
+  }
+  return run_server(*config, text);
+}
+
+void add_client_options(CLI::App& command, ClientOptions& options) {
+  command.add_option("-c,--config", options.config, "Configuration file of the server")->type_name("FILE");
+  command.add_option("--socket", options.socket, "Control socket of the server, instead of the one in its state directory")
+      ->type_name("PATH");
+  command.add_flag("--json", options.json, "Print the answer as JSON");
+}
+
+void add_engine(CLI::App& app, EngineArguments& arguments) {
+  CLI::App& engine = *app.add_subcommand("engine", "An engine process; started by run")->group("");
+  engine.add_option("-c", arguments.config_path);
+  engine.add_option("--configuration", arguments.configuration);
+  engine.add_option("--store", arguments.store);
+  engine.add_option("--store-bytes", arguments.store_bytes);
+  engine.add_option("--dispatcher-state", arguments.dispatcher_state);
+  engine.add_option("--quarantine", arguments.quarantine);
+  engine.add_option("--channel", arguments.channel)->required();
+  engine.add_option("--shared", arguments.shared)->required();
+  engine.add_option("--sockets", arguments.sockets)->delimiter(',')->required();
+}
+
+int main(int argc, char** argv) {
+  CLI::App app("Perdure: a SIP proxy whose calls survive its own restarts", "perdure");
+  app.set_version_flag("--version", "perdure " PERDURE_VERSION);
+  app.require_subcommand(1);
+  ClientOptions client;
+  std::string config, method;
+  std::vector<std::string> arguments;
+  std::uint32_t limit = 50;
+  EngineArguments engine;
+
+  const auto* const run_command = app.add_subcommand("run", "Run the server in the foreground");
+  app.get_subcommand("run")
+      ->add_option("-c,--config", config, "Configuration file; without it a default on loopback runs")
+      ->type_name("FILE");
+  auto* const check = app.add_subcommand("check", "Test configuration, script and destination list");
+  check->add_option("-c,--config", client.config, "Configuration file")->type_name("FILE")->required();
+  check->add_flag("--json", client.json, "Print the result as JSON");
+  auto* const status = app.add_subcommand("status", "Processes, open transactions, counters");
+  auto* const calls = app.add_subcommand("calls", "Open transactions with their branches, oldest first");
+  calls->add_option("--limit", limit, "How many at most")->check(CLI::Range(1, 10'000))->capture_default_str();
+  auto* const gateways = app.add_subcommand("gateways", "Destinations and their states");
+  auto* const reload = app.add_subcommand("reload", "Load script and destination list again");
+  auto* const stop = app.add_subcommand("stop", "Stop the server; open calls go on after the next start");
+  auto* const rpc = app.add_subcommand("rpc", "Call a method of the server, such as tm.stats; system.listMethods names them");
+  rpc->add_option("method", method, "Name of the method")->required();
+  rpc->add_option("arguments", arguments, "Numbers, JSON or text; s:5 is the text 5");
+  for (auto* const command : {status, calls, gateways, reload, stop, rpc}) add_client_options(*command, client);
+  const auto* const options = app.add_subcommand("options", "Print docs/configuration.md")->group("");
+  const auto* const methods = app.add_subcommand("methods", "Print the table of RPC methods of docs/operations.md")->group("");
+  add_engine(app, engine);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : usage_error;
+  }
+  if (*run_command) return run(config);
+  if (*check) return check_files(client);
+  if (*status) return show_status(client);
+  if (*calls) return show_calls(client, limit);
+  if (*gateways) return show_gateways(client);
+  if (*reload) return reload_server(client);
+  if (*stop) return stop_server(client);
+  if (*rpc) return call_method(client, method, arguments);
+  if (*options) return std::fputs(configuration_reference().c_str(), stdout) < 0 ? 1 : 0;
+  if (*methods) return std::fputs(rpc_reference().c_str(), stdout) < 0 ? 1 : 0;
+  return engine_main(engine);
+}
+
+}  // namespace
+}  // namespace perdure::app
+
+int main(int argc, char** argv) {
+  return perdure::app::main(argc, argv);
+}

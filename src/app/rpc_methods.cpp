@@ -1,0 +1,57 @@
+#include "app/rpc_methods.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace perdure::app {
+namespace {
+
+constexpr auto edge = RpcSide::Edge, engine = RpcSide::Engine;
+
+constexpr RpcMethod table[] = {
+    {"app_lua.reload", "", "The same as `reload`.", edge},
+    {"core.uptime", "", "Seconds since the server was started; switches of the engine do not count.", edge},
+    {"core.version", "", "Name and version of the program.", edge},
+    {"dispatcher.list", "", "Sets, destinations and their states, laid out as Kamailio does.", engine},
+    {"dispatcher.reload", "", "The same as `reload`.", edge},
+    {"dispatcher.set_state", "state set uri",
+     "Sets the state of a destination: letters a (active), i (inactive), t (trying), d (disabled), each also with p (probed). The URI "
+     "`all` means the whole set.",
+     engine},
+    {"engine.status", "", "What the engine adds to `status`: open transactions, counters, store, script, destinations.", engine},
+    {"reload", "",
+     "Reads script and destination list again. Both are checked first: an error changes nothing. Then the spare is replaced by one that "
+     "has them, too.",
+     edge},
+    {"stats.get_statistics", "[name]…",
+     "Counters as texts `group:name = value`: of `all` (the default), of a group such as `proxy:`, or by name.", engine},
+    {"status", "", "Processes, last start of an engine, open transactions, counters, store.", edge},
+    {"stop", "", "Stops in an orderly way; answers when the snapshot is written.", edge},
+    {"store.usage", "", "Bytes of records and blobs in use, claimed by partitions, and in all.", engine},
+    {"system.listMethods", "", "Names of all methods.", edge},
+    {"system.methodHelp", "method", "Parameters and meaning of a method.", edge},
+    {"tm.list", "[limit]", "Open transactions with their branches, at most `limit` (50).", engine},
+    {"tm.stats", "", "Transactions and responses, named as Kamailio does, since the engine attached.", engine},
+};
+
+}  // namespace
+
+std::span<const RpcMethod> rpc_methods() {
+  return table;
+}
+
+const RpcMethod* find_rpc_method(std::string_view name) {
+  const auto found = std::ranges::find(table, name, &RpcMethod::name);
+  return found == std::end(table) ? nullptr : found;
+}
+
+std::string rpc_reference() {
+  std::string out = "| method | parameters | what it does |\n| --- | --- | --- |\n";
+  for (const auto& method : table)
+    out += fmt::format("| `{}` | {} | {} |\n", method.name, method.parameters.empty() ? "" : fmt::format("`{}`", method.parameters),
+                       method.text);
+  return out;
+}
+
+}  // namespace perdure::app
