@@ -35,16 +35,19 @@ void Edits::drop_kind(Kind kind) {
   std::erase_if(edits_, [kind](const Edit& edit) { return edit.kind == kind; });
 }
 
+// Whether `inner` is a part of what `outer` changes. An insertion beside a line or range is not, one at either end of a value is: it was
+// meant for that value.
+bool Edits::lies_in(const Edit& inner, const Edit& outer) {
+  if (inner.begin < outer.begin || outer.end < inner.end) return false;
+  const bool beside = inner.begin == inner.end && (inner.begin == outer.begin || inner.end == outer.end);
+  return !beside || outer.kind == Kind::RemoveValue;
+}
+
 // What the new range covers is superseded, what a removal covers already stays away.
 void Edits::add_range(const Edit& range, std::string_view text) {
   for (const Edit& old : edits_)
-    if ((old.kind == Kind::Remove || old.kind == Kind::RemoveValue) && old.begin <= range.begin && range.end <= old.end &&
-        (range.kind != Kind::Remove || old.kind == Kind::Remove))
-      return;
-  std::erase_if(edits_, [&range](const Edit& old) {
-    const bool insertion = old.begin == old.end && (old.begin == range.begin || old.end == range.end);
-    return is_range(old) && !insertion && range.begin <= old.begin && old.end <= range.end;
-  });
+    if (is_removal(old) && lies_in(range, old) && (range.kind != Kind::Remove || old.kind == Kind::Remove)) return;
+  std::erase_if(edits_, [&range](const Edit& old) { return is_range(old) && lies_in(old, range); });
   Edit& edit = add(range.kind, text);
   const Edit placed = edit;
   edit = range;

@@ -38,7 +38,7 @@ class Edits {
   // Offsets in Message::bytes(), begin <= end.
   void replace_range(std::uint32_t begin, std::uint32_t end, std::string_view text);
 
-  // Content-Type and Content-Length follow; an empty `content_type` removes the Content-Type.
+  // Content-Type and Content-Length follow, also where these had been removed; an empty `content_type` removes the Content-Type.
   void set_body(std::string_view content_type, std::string_view body);
 
   // The written size in bytes; exact.
@@ -68,9 +68,10 @@ class Edits {
   Edit& add(Kind kind, std::string_view text);
   void add_range(const Edit& range, std::string_view text);
   void drop_kind(Kind kind);
-  [[nodiscard]] static bool is_range(const Edit& edit) {
-    return edit.kind == Kind::Remove || edit.kind == Kind::RemoveValue || edit.kind == Kind::Replace;
-  }
+  [[nodiscard]] static bool is_removal(const Edit& edit) { return edit.kind == Kind::Remove || edit.kind == Kind::RemoveValue; }
+  [[nodiscard]] static bool is_range(const Edit& edit) { return is_removal(edit) || edit.kind == Kind::Replace; }
+  [[nodiscard]] const Edit* removal_of(const HeaderField& field) const;
+  [[nodiscard]] static bool lies_in(const Edit& inner, const Edit& outer);
   [[nodiscard]] std::string_view text(const Edit& edit) const { return std::string_view(texts_).substr(edit.text_begin, edit.text_size); }
   template <class Sink>
   void write(const Message& message, Sink& sink) const;

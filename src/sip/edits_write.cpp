@@ -14,6 +14,7 @@ struct Edits::Placed {
   std::uint32_t begin = 0, end = 0;
   std::uint32_t rank = 0;
   Group group = Group::Range;
+  bool inside = false;                   // an insertion into a line, which goes where the bytes around it go
   const Edit* value = nullptr;           // of a RemoveValue
   std::string_view before, text, after;  // written in place of the range
 
@@ -49,8 +50,8 @@ class Edits::Placement {
   Placed& add(Placed::Group group, std::size_t begin, std::size_t end, std::string_view text);
   void place(const Edits& edits, const Edit& edit, std::uint32_t index);
   static std::size_t resolve_removed_values(std::span<const Placed> changes, Placed& first);
-  void place_content_type(std::string_view text);
-  void place_content_length();
+  void place_content_type(const Edits& edits, const Edit& edit);
+  void place_content_length(const Edits& edits);
 
   const Message& message_;
   std::array<Placed, inline_max> inline_;
@@ -66,7 +67,7 @@ Edits::Placement::Placement(const Edits& edits, const Message& message) : messag
     items_ = heap_.data();
   }
   for (std::size_t i = 0; i < edits.edits_.size(); ++i) place(edits, edits.edits_[i], static_cast<std::uint32_t>(i));
-  place_content_length();
+  place_content_length(edits);
   std::sort(items_, items_ + count_);
 }
 
@@ -106,7 +107,7 @@ void Edits::Placement::place(const Edits& edits, const Edit& edit, std::uint32_t
       add(Group::Range, edit.begin, edit.end, {}).value = &edit;
       break;
     case Kind::Replace:
-      add(edit.begin == edit.end ? Group::Below : Group::Range, edit.begin, edit.end, text);
+      add(edit.begin == edit.end ? Group::Below : Group::Range, edit.begin, edit.end, text).inside = edit.begin == edit.end;
       break;
     case Kind::RequestUri:
       if (message_.is_request()) {
@@ -124,7 +125,7 @@ void Edits::Placement::place(const Edits& edits, const Edit& edit, std::uint32_t
       }
       break;
     case Kind::ContentType:
-      place_content_type(text);
+      place_content_type(edits, edit);
       break;
     case Kind::Body:
       add(Group::Range, bytes.size() - message_.body().size(), bytes.size(), text);
@@ -161,7 +162,7 @@ void Edits::Placement::walk(std::span<const Placed> changes, std::string_view by
     change.begin = std::min(change.begin, static_cast<std::uint32_t>(bytes.size()));
     change.end = std::clamp(change.end, change.begin, static_cast<std::uint32_t>(bytes.size()));
     const bool covered = change.begin < cursor && change.end <= cursor;
-    if (covered && change.group == Placed::Group::Range) continue;
+    if (covered && (change.group == Placed::Group::Range || change.inside)) continue;
     if (change.begin > cursor) {
       sink(bytes.substr(cursor, change.begin - cursor));
       cursor = change.begin;
@@ -174,9 +175,22 @@ void Edits::Placement::walk(std::span<const Placed> changes, std::string_view by
   if (cursor < bytes.size()) sink(bytes.substr(cursor));
 }
 
-void Edits::Placement::place_content_type(std::string_view text) {
+// The last edit that takes out that line; null: it stays.
+const Edits::Edit* Edits::removal_of(const HeaderField& field) const {
+  const Edit* found = nullptr;
+  for (const Edit& edit : edits_)
+    if (is_removal(edit) && edit.begin >= field.begin && edit.end <= field.end) found = &edit;
+  return found;
+}
+
+void Edits::Placement::place_content_type(const Edits& edits, const Edit& edit) {
   using Group = Placed::Group;
+  const std::string_view text = edits.text(edit);
   const HeaderField* field = message_.find(HeaderName::ContentType);
+  if (const Edit* removal = field ? edits.removal_of(*field) : nullptr) {
+    if (removal > &edit) return;
+    field = nullptr;
+  }
   if (field && text.empty()) {
     add(Group::Range, field->begin, field->end, {});
   } else if (field) {
@@ -189,7 +203,7 @@ void Edits::Placement::place_content_type(std::string_view text) {
 }
 
 // A body that has another length than before needs another Content-Length (RFC 3261 20.14).
-void Edits::Placement::place_content_length() {
+void Edits::Placement::place_content_length(const Edits& edits) {
   using Group = Placed::Group;
   const std::size_t body_begin = message_.bytes().size() - message_.body().size();
   if (count_ == 0 || message_.headers_end() == body_begin) return;
@@ -200,7 +214,8 @@ void Edits::Placement::place_content_length() {
   walk({first, items_ + count_}, message_.bytes(), body_begin, counter);
   const auto end = std::to_chars(number_, number_ + sizeof number_, counter.size).ptr;
   const std::string_view text(number_, static_cast<std::size_t>(end - number_));
-  if (const HeaderField* field = message_.find(HeaderName::ContentLength)) {
+  const HeaderField* field = message_.find(HeaderName::ContentLength);
+  if (field && !edits.removal_of(*field)) {
     add(Group::Range, field->value_begin, field->value_end, text);
   } else {
     Placed& placed = add(Group::Below, message_.headers_end(), message_.headers_end(), text);

@@ -213,6 +213,39 @@ TEST_F(EditsTest, TheWholeLineTakesItsValues) {
   EXPECT_EQ(written(), with("<sip:one;lr>, <sip:two;lr> ,<sip:three;lr>", "<sip:new>"));
 }
 
+// Found by the fuzzer: what was inserted into a value came out where the value had been.
+TEST_F(EditsTest, WhatWasInsertedIntoAValueGoesWithIt) {
+  for (const bool removed_first : {false, true}) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      edits.clear();
+      const Value removed = value(HeaderName::Route, i);
+      if (removed_first) edits.remove_value(removed);
+      edits.replace_range(removed.end, removed.end, ";x=y");
+      edits.replace_range(removed.begin, removed.begin, "y");
+      if (!removed_first) edits.remove_value(removed);
+      EXPECT_THAT(written(), testing::Not(testing::HasSubstr("y<")));
+      EXPECT_THAT(written(), testing::Not(testing::HasSubstr(";x=y")));
+    }
+  }
+  edits.clear();
+  edits.replace_range(field("Content-Type").value_end, field("Content-Type").value_end, ";x=y");
+  edits.set_body("", "body");
+  EXPECT_EQ(written(), with("Content-Type: text/plain\r\n", ""));
+}
+
+// An insertion beside a line is not in it.
+TEST_F(EditsTest, WhatWasInsertedBesideALineStays) {
+  for (const bool removed_first : {false, true}) {
+    edits.clear();
+    const HeaderField& hops = field("Max-Forwards");
+    if (removed_first) edits.remove(hops);
+    edits.replace_range(hops.begin, hops.begin, "A: 1\r\n");
+    edits.replace_range(hops.end, hops.end, "B: 2\r\n");
+    if (!removed_first) edits.remove(hops);
+    EXPECT_EQ(written(), with("Max-Forwards: 70\r\n", "A: 1\r\nB: 2\r\n"));
+  }
+}
+
 TEST_F(EditsTest, InsertedBeforeWhatIsRemoved) {
   edits.remove(field("Max-Forwards"));
   edits.insert_before(HeaderName::MaxForwards, "Max-Forwards: 69\r\n");
@@ -229,6 +262,24 @@ TEST_F(EditsTest, Body) {
             original.substr(0, original.find("Content-Type")) + "Content-Type: text/html\r\nContent-Length: 13\r\n\r\n<b>longer</b>");
   edits.set_body("", "");
   EXPECT_EQ(written(), original.substr(0, original.find("Content-Type")) + "Content-Length: 0\r\n\r\n");
+}
+
+TEST_F(EditsTest, BodyWhoseHeadersHadBeenRemoved) {
+  const std::string rest = original.substr(0, original.find("Content-Type"));
+  edits.remove(field("Content-Type"));
+  edits.remove(field("Content-Length"));
+  edits.set_body("text/html", "<p>");
+  EXPECT_EQ(written(), rest + "Content-Type: text/html\r\nContent-Length: 3\r\n\r\n<p>");
+  edits.remove(field("Content-Type"));
+  EXPECT_EQ(written(), rest + "Content-Type: text/html\r\nContent-Length: 3\r\n\r\n<p>");  // it was gone already
+  edits.clear();
+  edits.remove_value(value(HeaderName::ContentType, 0));
+  edits.set_body("text/html", "<p>");
+  EXPECT_EQ(written(), rest + "Content-Length: 3\r\nContent-Type: text/html\r\n\r\n<p>");
+  edits.clear();
+  edits.set_body("text/html", "<p>");
+  edits.remove(field("Content-Type"));
+  EXPECT_EQ(written(), rest + "Content-Length: 3\r\n\r\n<p>");
 }
 
 TEST_F(EditsTest, BodyForAMessageWithout) {
