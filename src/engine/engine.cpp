@@ -112,7 +112,7 @@ void Engine::redeliver() {
   for (const auto slot : region.taken()) {
     const std::uint32_t owner = proxy::partition_of(region.bytes(slot), partition_count()) % options_.workers;
     next[slot.worker] = std::max(next[slot.worker], region.info(slot).sequence + 1);
-    workers_[owner]->redeliver(slot, now());
+    workers_[owner]->redeliver(slot);
     ++report_.redelivered;
   }
   reading_.store(options_.workers, std::memory_order_relaxed);
@@ -128,6 +128,7 @@ void Engine::stop() {
 }
 
 void Engine::run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&)> f) {
+  PERDURE_ASSERT(worker < workers_.size());
   workers_[worker]->post(std::move(f));
 }
 

@@ -54,8 +54,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Opens the store, rebuilds what is derived, puts aside what has killed engines, does what the dead engine had taken and not finished,
-  // and starts the workers. `death`: how that engine ended.
+  // Opens the store, rebuilds what is derived, puts aside what has killed engines and starts the workers, which begin with what the dead
+  // engine had taken and not finished. `death`: how that engine ended.
   [[nodiscard]] Result<EngineReport> attach(edge::Death death);
   // The workers end what they have read, for each other too; the store is closed. Nothing is lost: what is in the sockets stays there.
   void stop();

@@ -63,10 +63,8 @@ void Worker::attach(Time now) {
   finish_batch();
 }
 
-void Worker::redeliver(edge::SlotId slot, Time now) {
-  now_ = now;
-  process(slot);
-  finish_batch();
+void Worker::redeliver(edge::SlotId slot) {
+  redelivered_.push_back(slot);
 }
 
 void Worker::start(std::uint64_t first_sequence) {
@@ -106,6 +104,7 @@ void Worker::tick() {
 
 void Worker::run() {
   (void)pthread_setname_np(pthread_self(), fmt::format("worker-{}", index_).c_str());
+  process_redelivered();
   while (!stop_.load(std::memory_order_acquire)) turn();
   // Nobody reads any more when the last one is here; what they have read for each other before that is done to the end.
   engine_.reading_.fetch_sub(1, std::memory_order_acq_rel);
@@ -119,6 +118,17 @@ void Worker::run() {
   }
   publish();
   mark_.tick_us.store(0, std::memory_order_relaxed);
+}
+
+// One at a time, so that nobody is blamed together with another. In this thread, so that the watchdog sees it when one hangs the engine.
+void Worker::process_redelivered() {
+  for (const auto slot : redelivered_) {
+    tick();
+    now_ = engine_.now();
+    process(slot);
+    finish_batch();
+  }
+  redelivered_ = {};
 }
 
 // Waits for the eventfd only.
@@ -167,9 +177,9 @@ void Worker::turn() {
 void Worker::wait() {
   int milliseconds = wait_ms();
   if (milliseconds > 0) {
-    // Whoever hands over looks at `sleeping_` after its push; we look at the queues after setting it. One of the two sees the other.
-    sleeping_.store(true, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // Whoever hands over changes `sleeping_` after its push; we look at the queues after changing it. Read-modify-writes only: the later of
+    // the two sees what the other did before.
+    (void)sleeping_.exchange(true, std::memory_order_acq_rel);
     if (has_work()) milliseconds = 0;
   }
   if (std::exchange(full_, false)) {
@@ -179,7 +189,7 @@ void Worker::wait() {
   }
   std::array<epoll_event, 16> events;
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
-  sleeping_.store(false, std::memory_order_relaxed);
+  (void)sleeping_.exchange(false, std::memory_order_acq_rel);
   for (int i = 0; i < count; ++i) {
     const std::uint32_t source = events[static_cast<std::size_t>(i)].data.u32;
     if (source != wake_event) {
@@ -232,8 +242,7 @@ std::uint32_t Worker::hand_over(std::uint32_t batch, std::uint32_t count) {
   for (std::uint32_t owner = 0; owner < count_; ++owner) {
     if (!std::exchange(notify_[owner], std::uint8_t{0})) continue;
     Worker& other = *engine_.workers_[owner];
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (other.sleeping_.exchange(false, std::memory_order_seq_cst)) other.wake();
+    if (other.sleeping_.exchange(false, std::memory_order_acq_rel)) other.wake();
   }
   return own;
 }

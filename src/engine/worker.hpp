@@ -26,8 +26,8 @@ class Worker {
 
   // ---- before the thread starts, in the attaching thread ----
   void attach(Time now);
-  // One datagram of a dead engine, to the end: its outputs leave, the slot is finished.
-  void redeliver(edge::SlotId slot, Time now);
+  // A datagram of a dead engine: the thread begins with these, in this order.
+  void redeliver(edge::SlotId slot);
   void start(std::uint64_t first_sequence);
 
   // ---- any thread ----
@@ -41,6 +41,7 @@ class Worker {
 
  private:
   void run();
+  void process_redelivered();
   void turn();
   void tick();
   void wait();
@@ -64,6 +65,7 @@ class Worker {
   proxy::Outputs outputs_;
   std::vector<int> sockets_;
   std::vector<std::unique_ptr<HandOver>> queues_;
+  std::vector<edge::SlotId> redelivered_;
   std::vector<edge::SlotId> done_;  // processed in this batch, to be finished when the outputs have left
   std::vector<net::Datagram> sending_;
   std::vector<std::uint8_t> readable_, notify_;

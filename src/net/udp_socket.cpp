@@ -58,6 +58,9 @@ Result<int> open_udp_socket(const SocketAddress& address, std::uint64_t receive_
     const Descriptor probe(new_socket(address));
     if (probe.get() < 0 || bind(probe.get(), reinterpret_cast<const sockaddr*>(&native), length) != 0)
       return std::unexpected(bind_error(address));
+    // With port 0 the choice made for the probe: one made for a socket with SO_REUSEPORT can be a port that others share already.
+    socklen_t size = sizeof native;
+    (void)getsockname(probe.get(), reinterpret_cast<sockaddr*>(&native), &size);
   }
   Descriptor descriptor(new_socket(address));
   if (descriptor.get() < 0) return std::unexpected(bind_error(address));

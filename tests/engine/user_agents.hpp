@@ -31,7 +31,16 @@ struct Packet {
 // One UDP socket on a free port.
 class Endpoint {
  public:
-  Endpoint() : descriptor_(*net::open_udp_socket(loopback(0), 4 << 20, false)), address_(net::local_address(descriptor_)) {}
+  Endpoint() : descriptor_(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    // Without SO_REUSEPORT: with it the kernel may choose a port that another test has.
+    sockaddr_storage native{};
+    const auto length = static_cast<socklen_t>(loopback(0).to_native(native));
+    EXPECT_EQ(bind(descriptor_, reinterpret_cast<const sockaddr*>(&native), length), 0);
+    const int bytes = 4 << 20;
+    if (setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+      (void)setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    address_ = net::local_address(descriptor_);
+  }
   Endpoint(Endpoint&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), address_(other.address_) {}
   Endpoint& operator=(Endpoint&&) = delete;
   ~Endpoint() {
