@@ -117,7 +117,7 @@ std::string calls_text(const Json& calls) {
     table.add({uptime_text(static_cast<std::int64_t>(number(call, "age_ms") / 1000)), text(call, "method"), text(call, "state"),
                text(call, "call_id"), text(call, "request_uri"), branches});
   }
-  return calls.empty() ? "no open transactions\n" : table.text();
+  return calls.empty() ? "no calls in progress\n" : table.text();
 }
 
 std::string gateways_text(const Json& list) {

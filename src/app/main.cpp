@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
   check->add_option("-c,--config", client.config, "Configuration file")->type_name("FILE")->required();
   check->add_flag("--json", client.json, "Print the result as JSON");
   auto* const status = app.add_subcommand("status", "Processes, open transactions, counters");
-  auto* const calls = app.add_subcommand("calls", "Open transactions with their branches, oldest first");
+  auto* const calls = app.add_subcommand("calls", "Transactions in progress with their branches");
   calls->add_option("--limit", limit, "How many at most")->check(CLI::Range(1, 10'000))->capture_default_str();
   auto* const gateways = app.add_subcommand("gateways", "Destinations and their states");
   auto* const reload = app.add_subcommand("reload", "Load script and destination list again");

@@ -108,8 +108,7 @@ const Option table[] = {
 
     {"state", "directory", R"("/var/lib/perdure")",
      "Folder for the control socket, process ids, snapshot and quarantine; made with access for the owner only. The live files are on "
-     "tmpfs "
-     "(`/dev/shm`) unless `durability` says otherwise. One server per directory.",
+     "tmpfs (`/dev/shm`) unless `durability` says otherwise. One server per directory.",
      PathOption{[](Config& c) -> std::string& { return c.state.directory; }}},
     {"state", "durability", R"("process")",
      "What open calls survive: \"process\" the death of the server's processes; \"host\" also that of the machine, with live files in "

@@ -31,7 +31,8 @@ constexpr RpcMethod table[] = {
     {"store.usage", "", "Bytes of records and blobs in use, claimed by partitions, and in all.", engine},
     {"system.listMethods", "", "Names of all methods.", edge},
     {"system.methodHelp", "method", "Parameters and meaning of a method.", edge},
-    {"tm.list", "[limit]", "Open transactions with their branches, at most `limit` (50).", engine},
+    {"tm.list", "[limit]",
+     "Transactions in progress with their branches, at most `limit` (50). Those that only wait for retransmissions are not shown.", engine},
     {"tm.stats", "", "Transactions and responses, named as Kamailio does, since the engine attached.", engine},
 };
 

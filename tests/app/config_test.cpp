@@ -1,0 +1,256 @@
+#include "app/config.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "app/options.hpp"
+
+namespace perdure::app {
+namespace {
+
+constexpr const char* file = "/etc/perdure/perdure.toml";
+
+std::string error_of(std::string_view text) {
+  const auto config = parse_config(text, file);
+  return config ? "" : config.error().message;
+}
+
+// One other than default value of each option, and how it shows.
+struct Sample {
+  const char* name;
+  const char* value;
+  std::function<bool(const Config&)> is_set;
+};
+const Sample samples[] = {
+    {"listen", R"(["udp:127.0.0.1:5080", "udp:[::1]:5080"])",
+     [](const Config& c) { return c.listen.size() == 2 && c.listen[1].address.text() == "[::1]:5080"; }},
+    {"advertise", R"("sip.example.org:5070")",
+     [](const Config& c) { return c.advertised_host == "sip.example.org" && c.advertised_port == 5070; }},
+    {"alias", R"(["example.org", "example.net:5080"])", [](const Config& c) { return c.aliases.size() == 2; }},
+    {"workers", "3", [](const Config& c) { return c.workers == 3; }},
+    {"script", R"("scripts/routes.lua")", [](const Config& c) { return c.script == "/etc/perdure/scripts/routes.lua"; }},
+    {"state.directory", R"("../state")", [](const Config& c) { return c.state.directory == "/etc/state"; }},
+    {"state.durability", R"("host")", [](const Config& c) { return c.state.durability == store::Durability::Host; }},
+    {"state.max_bytes", R"("64MiB")", [](const Config& c) { return c.state.max_bytes == 64ULL << 20; }},
+    {"state.persist", R"("routes")", [](const Config& c) { return c.state.persist == proxy::Persist::Routes; }},
+    {"state.clock", R"("elapsed")", [](const Config& c) { return c.state.clock == store::ClockPolicy::Elapsed; }},
+    {"state.partitions", "64", [](const Config& c) { return c.state.partitions == 64; }},
+    {"transaction.t1", R"("250ms")", [](const Config& c) { return c.transaction.t1 == 250ms; }},
+    {"transaction.t2", R"("8s")", [](const Config& c) { return c.transaction.t2 == 8s; }},
+    {"transaction.t4", R"("6s")", [](const Config& c) { return c.transaction.t4 == 6s; }},
+    {"transaction.timer_c", R"("5m")", [](const Config& c) { return c.transaction.timer_c == 5min; }},
+    {"transaction.fr_timer", R"("10s")", [](const Config& c) { return c.transaction.fr_timer == 10s; }},
+    {"transaction.stray_responses", R"("drop")", [](const Config& c) { return !c.transaction.forward_stray_responses; }},
+    {"transaction.cancel_unknown", R"("reject")", [](const Config& c) { return !c.transaction.cancel_unknown_forwards; }},
+    {"transaction.branches_max", "4", [](const Config& c) { return c.transaction.branches_max == 4; }},
+    {"transaction.max_breadth", "20", [](const Config& c) { return c.transaction.max_breadth == 20; }},
+    {"dispatcher.list", R"("dispatcher.list")", [](const Config& c) { return c.dispatcher.list == "/etc/perdure/dispatcher.list"; }},
+    {"dispatcher.probing_interval", R"("10s")", [](const Config& c) { return c.dispatcher.options.probing_interval == 10s; }},
+    {"dispatcher.probing_mode", R"("only-flagged")",
+     [](const Config& c) { return c.dispatcher.options.probing_mode == dispatch::ProbingMode::OnlyFlagged; }},
+    {"dispatcher.probing_threshold", "3", [](const Config& c) { return c.dispatcher.options.probing_threshold == 3; }},
+    {"dispatcher.inactive_threshold", "2", [](const Config& c) { return c.dispatcher.options.inactive_threshold == 2; }},
+    {"dispatcher.ping_method", R"("INFO")", [](const Config& c) { return c.dispatcher.options.ping_method == "INFO"; }},
+    {"dispatcher.ping_from", R"("sip:ping@example.org")",
+     [](const Config& c) { return c.dispatcher.options.ping_from == "sip:ping@example.org"; }},
+    {"dispatcher.ping_reply_codes", R"(["404", "5xx"])",
+     [](const Config& c) {
+       const auto& codes = c.dispatcher.options.ping_reply_codes;
+       return codes.size() == 2 && codes[0].first == 404 && codes[0].last == 404 && codes[1].first == 500 && codes[1].last == 599;
+     }},
+    {"dispatcher.load_expire", R"("1h")", [](const Config& c) { return c.dispatcher.options.load_expire == 1h; }},
+    {"log.level", R"("debug")", [](const Config& c) { return c.log_level == log::Level::Debug; }},
+    {"engine.watchdog", R"("5s")", [](const Config& c) { return c.engine.watchdog == 5s; }},
+    {"engine.receive_buffer", R"("1MiB")", [](const Config& c) { return c.engine.receive_buffer_bytes == 1ULL << 20; }},
+};
+
+std::string name_of(const Option& option) {
+  return option.section.empty() ? std::string(option.key) : fmt::format("{}.{}", option.section, option.key);
+}
+
+TEST(Config, EveryOptionHasASample) {
+  std::set<std::string> known, sampled;
+  for (const auto& option : options()) known.insert(name_of(option));
+  for (const auto& sample : samples) sampled.insert(sample.name);
+  EXPECT_EQ(known, sampled);
+}
+
+TEST(Config, EveryOptionIsReadAndDiffersFromItsDefault) {
+  const auto defaults = parse_config("", file);
+  ASSERT_TRUE(defaults.has_value()) << defaults.error().message;
+  for (const auto& sample : samples) {
+    const auto config = parse_config(fmt::format("{} = {}\n", sample.name, sample.value), file);
+    ASSERT_TRUE(config.has_value()) << config.error().message;
+    EXPECT_TRUE(sample.is_set(*config)) << sample.name;
+    EXPECT_FALSE(sample.is_set(*defaults)) << sample.name;
+  }
+}
+
+TEST(Config, EveryOptionRefusesAnotherTypeWithFileAndLine) {
+  for (const auto& sample : samples) {
+    const auto error = error_of(fmt::format("# a comment\n{} = 1.5\n", sample.name));
+    EXPECT_TRUE(error.starts_with(fmt::format("{}:2: {} ", file, sample.name))) << sample.name << ": " << error;
+  }
+}
+
+TEST(Config, DefaultsAreThoseOfTheReference) {
+  const auto config = parse_config("", file);
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->path, file);
+  ASSERT_EQ(config->listen.size(), 1u);
+  EXPECT_EQ(config->listen[0].address.text(), "127.0.0.1:5060");
+  EXPECT_EQ(config->state.directory, "/var/lib/perdure");
+  EXPECT_EQ(config->state.durability, store::Durability::Process);
+  EXPECT_EQ(config->state.persist, proxy::Persist::Full);
+  EXPECT_EQ(config->state.clock, store::ClockPolicy::Frozen);
+  EXPECT_EQ(config->state.max_bytes, 1ULL << 30);
+  EXPECT_EQ(config->transaction.t1, 500ms);
+  EXPECT_EQ(config->transaction.timer_c, 180s);
+  EXPECT_TRUE(config->transaction.forward_stray_responses);
+  EXPECT_TRUE(config->transaction.cancel_unknown_forwards);
+  EXPECT_EQ(config->log_level, log::Level::Notice);
+  EXPECT_EQ(config->engine.watchdog, 2s);
+}
+
+TEST(Config, UnknownKeysAreErrorsThatNameTheNearest) {
+  EXPECT_EQ(error_of("listn = []\n"), "/etc/perdure/perdure.toml:1: unknown key 'listn'; is 'listen' meant?");
+  EXPECT_EQ(error_of("\n\n[state]\npersists = \"full\"\n"),
+            "/etc/perdure/perdure.toml:4: unknown key 'persists' in [state]; is 'persist' meant?");
+  EXPECT_EQ(error_of("[stat]\npersist = \"full\"\n"), "/etc/perdure/perdure.toml:1: unknown key 'stat'; is 'state' meant?");
+  EXPECT_EQ(error_of("nothing_like_it = 1\n"), "/etc/perdure/perdure.toml:1: unknown key 'nothing_like_it'");
+}
+
+TEST(Config, SyntaxErrorsNameTheLine) {
+  EXPECT_TRUE(error_of("workers = 1\nscript = \"open\n").starts_with("/etc/perdure/perdure.toml:2: "))
+      << error_of("workers = 1\nscript = \"open\n");
+  EXPECT_TRUE(error_of("workers = 1\nworkers = 2\n").starts_with("/etc/perdure/perdure.toml:2: "));
+  EXPECT_NE(error_of("\xff\xfe"), "");
+}
+
+TEST(Config, ValuesOutOfRangeAreErrors) {
+  for (const char* text : {"workers = -1",
+                           "workers = 65",
+                           "transaction.t1 = \"9ms\"",
+                           "transaction.t1 = \"11s\"",
+                           "transaction.t1 = \"fast\"",
+                           "transaction.t1 = \"-5s\"",
+                           "transaction.timer_c = \"99999999999999999999s\"",
+                           "state.max_bytes = \"1MiB\"",
+                           "state.max_bytes = -1",
+                           "state.max_bytes = \"1 gigabyte\"",
+                           "state.persist = \"some\"",
+                           "state.partitions = 0",
+                           "listen = []",
+                           "listen = [5060]",
+                           "listen = [\"127.0.0.1:5060\"]",
+                           "listen = [\"udp:localhost:5060\"]",
+                           "listen = [\"udp:127.0.0.1:99999\"]",
+                           "listen = [\"udp:::1:5060\"]",
+                           "listen = [\"tcp:127.0.0.1:5060\"]",
+                           "listen = [\"sctp:127.0.0.1:5060\"]",
+                           "listen = [\"udp:127.0.0.1:5060\", \"udp:127.0.0.1:5060\"]",
+                           "advertise = \"a b\"",
+                           "advertise = \"user@host\"",
+                           "alias = [\"sip:host\"]",
+                           "script = \"\"",
+                           "dispatcher.ping_method = \"INVITE\"",
+                           "dispatcher.ping_from = \"nobody\"",
+                           "dispatcher.ping_reply_codes = [\"99\"]",
+                           "dispatcher.ping_reply_codes = [\"1xx\"]",
+                           "dispatcher.ping_reply_codes = [\"abc\"]",
+                           "dispatcher.ping_reply_codes = [404]"})
+    EXPECT_TRUE(error_of(text).starts_with(fmt::format("{}:1: ", file))) << text << ": " << error_of(text);
+}
+
+TEST(Config, OptionsThatContradictEachOtherAreErrors) {
+  EXPECT_EQ(error_of("workers = 1\nlisten = [\"udp:0.0.0.0:5060\"]"),
+            "/etc/perdure/perdure.toml:2: listen on 0.0.0.0:5060 needs `advertise`: Via must name an address that answers come to");
+  EXPECT_EQ(error_of("listen = [\"udp:[::]:5060\"]\nadvertise = \"sip.example.org\""), "");
+  EXPECT_EQ(error_of("[transaction]\nt1 = \"1s\"\nt2 = \"500ms\""), "/etc/perdure/perdure.toml:3: transaction.t2 is less than t1");
+  EXPECT_EQ(error_of("workers = 8\n[state]\npartitions = 4"),
+            "/etc/perdure/perdure.toml:1: 8 workers need as many state.partitions, which is 4");
+}
+
+TEST(Config, AbsolutePathsStayAsTheyAre) {
+  const auto config = parse_config("script = \"/opt/a/../routes.lua\"", file);
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->script, "/opt/routes.lua");
+}
+
+TEST(Config, PathsAreRelativeToTheFolderOfTheFileNotOfTheProcess) {
+  char folder[] = "/tmp/perdure-config-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::filesystem::path path = std::filesystem::path(folder) / "p.toml";
+  std::ofstream(path) << "script = \"r.lua\"\n";
+  std::string text;
+  const auto config = load_config(path, &text);
+  const auto relative = load_config(std::filesystem::relative(path));
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(config.has_value() && relative.has_value());
+  EXPECT_EQ(config->script, std::string(folder) + "/r.lua");
+  EXPECT_EQ(relative->script, config->script);
+  EXPECT_EQ(relative->path, path);
+  EXPECT_EQ(text, "script = \"r.lua\"\n");
+}
+
+TEST(Config, FilesThatCannotBeReadAreErrors) {
+  EXPECT_EQ(load_config("/nowhere/p.toml").error().message, "/nowhere/p.toml: No such file or directory");
+  EXPECT_EQ(load_config("/tmp").error().message, "/tmp: Is a directory");
+}
+
+TEST(Config, Durations) {
+  EXPECT_EQ(parse_duration("1us"), 1us);
+  EXPECT_EQ(parse_duration("500ms"), 500ms);
+  EXPECT_EQ(parse_duration("4 s"), 4s);
+  EXPECT_EQ(parse_duration("10m"), 10min);
+  EXPECT_EQ(parse_duration("2h"), 2h);
+  EXPECT_EQ(parse_duration("1d"), 24h);
+  for (const char* bad : {"", "5", "s", "1.5s", "5 sec", "5s ", "99999999999d"}) EXPECT_FALSE(parse_duration(bad).has_value()) << bad;
+}
+
+TEST(Config, Sizes) {
+  EXPECT_EQ(parse_size("4096"), 4096u);
+  EXPECT_EQ(parse_size("64KiB"), 65536u);
+  EXPECT_EQ(parse_size("2 GiB"), 2ULL << 30);
+  for (const char* bad : {"", "KiB", "1KB", "99999999999GiB"}) EXPECT_FALSE(parse_size(bad).has_value()) << bad;
+}
+
+TEST(Config, PortZeroLetsTheKernelChoose) {
+  const auto listen = parse_listen("udp:127.0.0.1:0");
+  ASSERT_TRUE(listen.has_value());
+  EXPECT_EQ(listen->address.port, 0);
+}
+
+TEST(Config, WorkersAreAtMostPartitionsAndAtLeastOne) {
+  const auto few = parse_config("state.partitions = 1", file);
+  EXPECT_EQ(worker_count(*few), 1u);
+  EXPECT_EQ(worker_count(*parse_config("workers = 7", file)), 7u);
+  EXPECT_GE(worker_count(*parse_config("", file)), 1u);
+}
+
+TEST(Config, EmbeddedOneListensOnLoopbackOnly) {
+  const auto config = embedded_config();
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->path, "");
+  EXPECT_EQ(config->script, "");
+  ASSERT_EQ(config->listen.size(), 1u);
+  EXPECT_EQ(config->listen[0].address.ip_text(), "127.0.0.1");
+}
+
+TEST(Config, ExampleFileIsGoodAndNamesEveryOption) {
+  const std::string path = PERDURE_SOURCE_DIR "/etc/perdure.toml";
+  std::string text;
+  const auto config = load_config(path, &text);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  for (const auto& option : options())
+    EXPECT_NE(text.find(fmt::format("{} = ", option.key)), std::string::npos) << name_of(option) << " is not in etc/perdure.toml";
+}
+
+}  // namespace
+}  // namespace perdure::app
