@@ -118,6 +118,7 @@ class Partition {
     const LayoutInfo* layout = nullptr;
     RecordId id, at;
   };
+  using Places = std::array<Place, blobs_per_record_max>;
 
   template <class Header>
   [[nodiscard]] const KindInfo& info() const {
@@ -151,8 +152,8 @@ class Partition {
   // attach(), in this order
   void attach_records(std::uint32_t extent, bool verify, AttachCounts& counts, DropSink sink, void* sink_context);
   [[nodiscard]] std::string_view find(const KindInfo& info, RecordId id, std::uint64_t selector, Found& found) const;
-  [[nodiscard]] std::string_view check(const Found& found, bool verify, BlobList& blobs) const;
-  void keep(const Found& found, const BlobList& blobs);
+  [[nodiscard]] std::string_view check(const Found& found, bool verify, BlobList& blobs, Places& places) const;
+  void keep(const Found& found, std::span<const Place> places);
   void open_extents();
   [[nodiscard]] std::string_view upgrade(const Found& found);
   void drop_found(const Found& found);

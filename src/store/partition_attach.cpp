@@ -46,16 +46,21 @@ void Partition::attach_records(std::uint32_t extent, bool verify, AttachCounts& 
   pool.extents.push_back(extent);
   std::uint64_t offset = extents_.offset(extent);
   const std::uint32_t slots = extents_.slots(word);
+  BlobList blobs;
+  Places places;
   for (std::uint32_t slot = 0; slot < slots; ++slot, offset += word.slot_bytes()) {
+    // The strides are too long for the processor to guess; reading ahead is within the mapping or without effect.
+    for (std::uint32_t line = 0; line < 5; ++line) __builtin_prefetch(mapping_.at(offset) + 3 * word.slot_bytes() + 64 * line);
     const std::uint64_t selector = mapping_.load_word(offset);
     if (!(selector & selector_live)) continue;
     Found found;
-    BlobList blobs;
+    blobs.count = 0;
+    blobs.overflow = false;
     std::string_view why = find(info, RecordId{extent << 8 | slot}, selector, found);
     if (why.empty()) {
-      why = check(found, verify, blobs);
+      why = check(found, verify, blobs, places);
       if (why.empty()) {
-        keep(found, blobs);
+        keep(found, {places.data(), blobs.count});
         ++counts.records;
         continue;
       }
@@ -89,8 +94,8 @@ std::string_view Partition::find(const KindInfo& info, RecordId id, std::uint64_
   return {};
 }
 
-// Why the record cannot be used, empty if it can; `blobs` are those it refers to.
-std::string_view Partition::check(const Found& found, bool verify, BlobList& blobs) const {
+// Why the record cannot be used, empty if it can; `blobs` are those it refers to, `places` where they are.
+std::string_view Partition::check(const Found& found, bool verify, BlobList& blobs, Places& places) const {
   const LayoutInfo& layout = *found.layout;
   const void* header = header_at(layout, slot_offset(found.at));
   HeaderPrefix prefix;
@@ -100,7 +105,7 @@ std::string_view Partition::check(const Found& found, bool verify, BlobList& blo
   layout.list_blobs(header, blobs, read_checked, this);
   if (blobs.overflow) return "too many blobs";
   for (std::size_t i = 0; i < blobs.count; ++i) {
-    Place place;
+    Place& place = places[i];
     if (!place_of(blobs.refs[i], place)) return "blob reference";
     if (maps_[place.extent].test(place.slot)) return "blob of another record";
     for (std::size_t j = 0; j < i; ++j)
@@ -115,16 +120,12 @@ std::string_view Partition::check(const Found& found, bool verify, BlobList& blo
   return {};
 }
 
-void Partition::keep(const Found& found, const BlobList& blobs) {
+void Partition::keep(const Found& found, std::span<const Place> places) {
   const auto mark = [&](std::uint32_t extent, std::uint32_t slot) {
     maps_[extent].set(slot);
     add_used(extents_.word(extent).slot_bytes());
   };
-  for (std::size_t i = 0; i < blobs.count; ++i) {
-    Place place;
-    (void)place_of(blobs.refs[i], place);
-    mark(place.extent, place.slot);
-  }
+  for (const Place& place : places) mark(place.extent, place.slot);
   mark(found.id.value >> 8, found.id.value & 255);
   if (found.at != found.id) mark(found.at.value >> 8, found.at.value & 255);
   pool_of(*found.info).records.fetch_add(1, std::memory_order_relaxed);

@@ -14,6 +14,13 @@ namespace {
 constexpr std::uint64_t memory_bytes = 384 * 1024;
 using Memory = std::vector<std::uint64_t>;
 
+// A sanitizer makes each attach slow, and looks for other things.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t step = 16;
+#else
+constexpr std::uint64_t step = 1;
+#endif
+
 struct State {
   std::uint64_t number = 0;
   std::string first, second;
@@ -150,6 +157,7 @@ class Cutter : public WriteObserver {
   Cutter(const Memory& memory, const Model& before, const Model& after) : memory_(memory), before_(before), after_(after) {}
   void before_write(std::uint64_t, std::size_t) override {
     ++writes;
+    if (writes % step != 0) return;
     ++cuts;
     Memory copy = memory_;
     auto store = attach(copy);
@@ -188,7 +196,7 @@ TEST(CrashPoint, EveryWriteLeavesTheOldOrTheNewState) {
     after = worker.model();
   }
   EXPECT_EQ(read_all(*store), worker.model());
-  EXPECT_GT(cutter.cuts, 50000U);
+  EXPECT_GT(cutter.cuts, 50000U / step);
   RecordProperty("cuts", std::to_string(cutter.cuts));
 }
 
