@@ -337,7 +337,11 @@ void Supervisor::on_death(Process& process) {
   if (served) {
     death_ = process.hung ? Death::Hung : by_kill ? Death::Killed : Death::Crashed;
     death_at_ = now;
-    quick_deaths_ = now - attached_at_ < quick ? quick_deaths_ + 1 : 0;
+    // A kill from outside, however often, is no sign of a crash loop.
+    if (now - attached_at_ >= quick)
+      quick_deaths_ = 0;
+    else if (death_ != Death::Killed)
+      ++quick_deaths_;
     log::warning("engine {} is gone ({}{})", process.pid, name(death_),
                  info.si_code == CLD_EXITED ? fmt::format(", exit code {}", info.si_status) : fmt::format(", signal {}", info.si_status));
   } else {

@@ -230,9 +230,16 @@ void World::on_gateway(std::size_t gateway, std::string_view bytes, std::uint16_
 
 void World::on_invite(std::size_t gateway, std::size_t index, const Text& text, std::string_view bytes, std::uint16_t from) {
   Call& call = calls_[index];
-  if (leg_of(call, gateway, text.branch()) != nobody) return;  // a retransmission: our response is on its way
+  if (const auto known = leg_of(call, gateway, text.branch()); known != nobody) {
+    // RFC 3261 17.2.1: a retransmission gets the last response again.
+    if (const auto& last = call.legs[known].last_response; !last.empty()) {
+      note(call, "  gateway", true, last);
+      network_.send(gateway_sockets_[gateway], from, last);
+    }
+    return;
+  }
   const std::size_t number = call.legs.size();
-  call.legs.push_back({gateway, std::string(text.branch()), std::string(text.request_uri()), std::string(bytes), 0, false, false});
+  call.legs.push_back({gateway, std::string(text.branch()), std::string(text.request_uri()), std::string(bytes), {}, 0, false, false});
   const std::string invite(bytes);
   if (call.kind == Kind::Busy) {
     network_.after(milliseconds(20), [=, this] { answer(index, number, 486, invite, from); });
@@ -264,6 +271,7 @@ void World::answer(std::size_t index, std::size_t number, int status, std::strin
   const auto text =
       response(invite, status, fmt::format("g{}x{}", index, number),
                fmt::format("Contact: <sip:gateway@127.0.0.1:{}>\r\nX-Order: {}\r\n", network_.port(gateway_sockets_[leg.gateway]), order));
+  leg.last_response = text;
   if (status >= 200) {
     leg.final_status = status;
     return answer_until_ack(index, number, text, to, t1, milliseconds(0));

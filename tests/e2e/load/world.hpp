@@ -29,7 +29,7 @@ struct Options {
 // What one gateway knows of one INVITE branch.
 struct Leg {
   std::size_t gateway = 0;
-  std::string branch, request_uri, invite;
+  std::string branch, request_uri, invite, last_response;
   int final_status = 0;
   bool cancelled = false, acknowledged = false;
 };
