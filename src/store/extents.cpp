@@ -60,7 +60,7 @@ std::uint32_t SlotMap::first_free(std::uint32_t count) const {
       const auto slot = i * 64 + static_cast<std::uint32_t>(std::countr_one(bits[i]));
       if (slot < count) return slot;
     }
-  PERDURE_ASSERT(!"an extent without a free slot");
+  PERDURE_ASSERT(false && "an extent without a free slot");
   return 0;
 }
 
