@@ -92,7 +92,7 @@ void patch(fuzz::Input& input, Image& image) {
 // A superblock that is refused for its checksum alone would hide everything behind it.
 void seal(Image& image) {
   Superblock block;
-  std::memcpy(&block, image.data(), sizeof block);
+  std::memcpy(static_cast<void*>(&block), image.data(), sizeof block);
   block.magic = magic;
   block.checksum = superblock_checksum(block);
   std::memcpy(image.data(), &block, sizeof block);
