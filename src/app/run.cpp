@@ -145,8 +145,13 @@ class Server {
       });
     }
     if (ready_) return stop(nullptr);
-    // While the first engine comes up there is nothing to save; who asks twice will not wait for it.
-    if (std::exchange(stop_wanted_, true)) std::_Exit(1);
+    // While the first engine comes up there is nothing to save. Who asks again later will not wait for it; at once, it is the same signal
+    // to the process and to its group.
+    const auto now = std::chrono::steady_clock::now();
+    if (!std::exchange(stop_wanted_, true))
+      stop_wanted_at_ = now;
+    else if (now - stop_wanted_at_ > std::chrono::milliseconds(500))
+      std::_Exit(1);
   }
 
   // `done` may be empty.
@@ -192,6 +197,7 @@ class Server {
   std::optional<admin::RpcServer> rpc_;
   std::optional<LiveState> live_;
   std::optional<edge::Supervisor> supervisor_;
+  std::chrono::steady_clock::time_point stop_wanted_at_{};
   bool ready_ = false, stop_wanted_ = false, stopping_ = false, stopped_ = false;
   int exit_code_ = 0;
 };

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "base/checksum.hpp"
 
@@ -131,6 +132,16 @@ bool Sandbox::start() {
   port_ = static_cast<std::uint16_t>(std::stoi(out_text_.substr(colon + 1)));
   configure(top_, sections_);
   return true;
+}
+
+bool Sandbox::start_and_stop(std::chrono::microseconds delay) {
+  edge_ = spawn({"run", "-c", config()}, path("stderr"), out_);
+  const auto end = steady_clock::now() + std::chrono::seconds(20);
+  while (!fs::exists(path("state/control.sock")) && steady_clock::now() < end) std::this_thread::yield();
+  std::this_thread::sleep_for(delay);
+  send_signal(SIGTERM);
+  send_signal(SIGTERM);
+  return finish().code == 0;
 }
 
 void Sandbox::send_signal(int number) const {

@@ -36,6 +36,8 @@ class Sandbox {
 
   // Starts the server and waits for its line `ready`. False: it ended instead; see finish().
   [[nodiscard]] bool start();
+  // Starts the server, waits until it has its control socket and for `delay` more, sends SIGTERM twice. Whether it ended in order.
+  [[nodiscard]] bool start_and_stop(std::chrono::microseconds delay);
   [[nodiscard]] pid_t edge() const { return edge_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   void send_signal(int number) const;

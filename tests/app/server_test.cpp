@@ -127,6 +127,15 @@ TEST(Server, InterruptOfTheWholeGroupIsAnOrderlyStop) {
   EXPECT_EQ(sandbox.leftovers(), "");
 }
 
+TEST(Server, StopWhileItStartsLeavesNothing) {
+  // The signal comes at another moment of the start each time; every one of them must end in order.
+  for (int delay_us = 0; delay_us < 40'000; delay_us += 4'000) {
+    Sandbox sandbox;
+    ASSERT_TRUE(sandbox.start_and_stop(std::chrono::microseconds(delay_us)));
+    EXPECT_EQ(sandbox.leftovers(), "") << delay_us;
+  }
+}
+
 TEST(Server, PersistOffForgets) {
   Sandbox sandbox;
   sandbox.configure("", "persist = \"off\"");
