@@ -43,7 +43,7 @@ TEST_P(Calls, GoThrough) {
   if (options.workers == 1) {
     EXPECT_EQ(counters.handed_over, 0U);
   }
-  EXPECT_TRUE(eventually([&] { return region->taken().empty(); }));
+  EXPECT_TRUE(stops_with_nothing_taken());
 }
 
 TEST_P(Calls, ThatAreCancelledEndAtTheirGateway) {

@@ -123,6 +123,12 @@ class EngineTest : public testing::Test {
     return end_of(process);
   }
 
+  // Stops the engine: what it has read is finished then. While it runs, only its workers may look at the slots.
+  [[nodiscard]] bool stops_with_nothing_taken() {
+    engine->stop();
+    return region->taken().empty();
+  }
+
   // False after a long time.
   template <class Condition>
   static bool eventually(Condition condition) {

@@ -59,7 +59,7 @@ TEST_F(Recovery, DoesWhatWasTakenAndNotFinishedInOrder) {
   EXPECT_EQ(report.redelivered, 5U);
   EXPECT_EQ(report.quarantined_messages, 0U);
   EXPECT_THAT(invited_until("call-5"), testing::ElementsAre("call-1", "call-2", "call-3", "call-4", "call-5"));
-  EXPECT_TRUE(eventually([&] { return region->taken().empty(); }));
+  EXPECT_TRUE(stops_with_nothing_taken());
 }
 
 TEST_F(Recovery, SendsOnceMoreWhatWasCommittedAndNotSentAndForwardsItOnOneBranch) {
@@ -117,7 +117,7 @@ TEST_F(Recovery, HandsEverySlotToTheWorkerThatOwnsItsCall) {
   options.make_runner = [](std::uint32_t) { return std::make_unique<PatientRoutes>(); };
   start(edge::Death::Killed);
   EXPECT_TRUE(eventually([&] { return engine->counters().proxy.transactions_created + engine->report().recovered >= 20; }));
-  EXPECT_TRUE(eventually([&] { return region->taken().empty(); }));
+  EXPECT_TRUE(stops_with_nothing_taken());
   std::vector<std::string> calls;
   while (calls.size() < 20) {
     const auto packet = gateway.expect("INVITE");
@@ -155,7 +155,7 @@ TEST_F(Recovery, DropsAPoisonMessageWithoutAFolderForIt) {
   EXPECT_EQ(end_of(start_process()), SIGABRT);
   EXPECT_EQ(end_of(start_process(edge::Death::Crashed)), SIGABRT);
   EXPECT_EQ(start(edge::Death::Crashed).quarantined_messages, 1U);
-  EXPECT_TRUE(region->taken().empty());
+  EXPECT_TRUE(stops_with_nothing_taken());
   EXPECT_FALSE(std::filesystem::exists(folder + "/quarantine"));
 }
 
