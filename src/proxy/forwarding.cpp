@@ -62,7 +62,9 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   char line[512];
   // Item 3: Max-Forwards.
   if (const auto* field = request.find(sip::HeaderName::MaxForwards)) {
-    const auto end = fmt::format_to_n(line, sizeof line, "{}", request.max_forwards().value_or(70) - 1).out;
+    const auto end = fmt::format_to_n(line, sizeof line, "{}",
+                                      std::min<std::uint32_t>(request.max_forwards().value_or(70), context.max_forwards_most) - 1)
+                         .out;
     edits.replace_value(*field, {line, static_cast<std::size_t>(end - line)});
   } else {
     edits.append("Max-Forwards: 70\r\n");
@@ -118,6 +120,7 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.target = target;
     inner.flags = context.flags;
     inner.local_rport = context.local_rport;
+    inner.max_forwards_most = context.max_forwards_most;
     inner.record_route = context.record_route;
     inner.record_route_params = context.record_route_params;
     inner.force_rport = context.force_rport;

@@ -1,5 +1,7 @@
 #include "proxy/routing_context.hpp"
 
+#include <algorithm>
+
 #include "proxy/core.hpp"
 #include "sip/uri.hpp"
 
@@ -17,6 +19,7 @@ void RoutingContext::reset() {
   more_targets.clear();
   flags = 0;
   force_rport = local_rport = record_route = false;
+  max_forwards_most = 255;
   record_route_params.clear();
   route_params.clear();
   upstream_headers.clear();
@@ -83,7 +86,7 @@ int RoutingContext::process_max_forwards(std::uint32_t maximum) {
   if (!field) return 1;  // forwarding adds one
   const auto value = message->max_forwards();
   if (!value || *value == 0) return -1;
-  if (*value > maximum) edits->replace_value(*field, std::to_string(maximum));
+  max_forwards_most = static_cast<std::uint8_t>(std::min(maximum, 255U));
   return 1;
 }
 

@@ -47,11 +47,12 @@ class RoutingContext {
   std::vector<Target> more_targets;  // append_branch
   std::uint32_t flags = 0;           // message flags, kept with the transaction
   bool force_rport = false;
-  bool local_rport = false;         // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
-  bool record_route = false;        // rr.record_route was called
-  std::string record_route_params;  // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
-  std::string route_params;         // parameters of the Route that loose_route took off: check_route_param, is_direction
-  std::string upstream_headers;     // lines that append_to_reply adds to the replies we generate
+  bool local_rport = false;              // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
+  std::uint8_t max_forwards_most = 255;  // maxfwd.process_maxfwd: a larger Max-Forwards leaves as if it had been this
+  bool record_route = false;             // rr.record_route was called
+  std::string record_route_params;       // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
+  std::string route_params;              // parameters of the Route that loose_route took off: check_route_param, is_direction
+  std::string upstream_headers;          // lines that append_to_reply adds to the replies we generate
   ArmedRoutes armed;
   std::string variables;  // AVPs and XAVPs as the script encodes them
   bool variables_changed = false;

@@ -31,6 +31,14 @@ TEST_F(Validation, MaxForwardsIsCountedDownOrAdded) {
   EXPECT_EQ(to_port(sent, 7001).header("Max-Forwards"), "70");
 }
 
+TEST_F(Validation, MaxForwardsIsLoweredToWhatTheScriptAllows) {
+  on_request = [](RoutingContext& context) {
+    EXPECT_EQ(context.process_max_forwards(10), 1);
+    context.relay();
+  };
+  EXPECT_EQ(to_port(receive(request("OPTIONS", "sip:bob@127.0.0.1:7001"), 6000), 7001).header("Max-Forwards"), "9");
+}
+
 TEST_F(Validation, UnknownSchemeIs416UnlessRouted) {
   EXPECT_EQ(answer_to(request("INVITE", "nobodyKnows:thisone")), "SIP/2.0 416 Unsupported URI Scheme");
   const auto sent = receive(request("INVITE", "nobodyKnows:thisone", "Route: <sip:127.0.0.1:7009;lr>\r\n", "z9hG4bKr"), 6000);
