@@ -346,19 +346,21 @@ void Supervisor::on_death(Process& process) {
                  info.si_code == CLD_EXITED ? fmt::format(", exit code {}", info.si_status) : fmt::format(", signal {}", info.si_status));
   } else {
     ++quick_deaths_;
+    // One that crashed on what it found is blamed like one that served, so that the next but one goes on without it. One that said why had
+    // nothing in work.
+    const bool crashed = process.error.empty() || process.hung;
+    if (crashed) death_ = process.hung ? Death::Hung : by_kill ? Death::Killed : Death::Crashed;
     const std::string why = process.error.empty() ? "it ended while it attached" : process.error;
-    if (starting_)
-      start_error_ = why;
-    else
-      log::error("engine {} could not attach: {}", process.pid, why);
-    if (process.error.empty() && death_ == Death::None) death_ = by_kill ? Death::Killed : Death::Crashed;
+    log::error("engine {} could not attach: {}", process.pid, why);
+    constexpr std::uint32_t first_attempts = 4;
+    if (starting_ && (!crashed || quick_deaths_ >= first_attempts)) start_error_ = why;
   }
   status_.serving = false;
   for (std::uint32_t worker = 0; worker < region_->worker_count(); ++worker)
     region_->mark(worker).tick_us.store(0, std::memory_order_relaxed);
   write_pid("engine.pid", 0);
   if (auto done = std::exchange(reloaded_, nullptr)) done(fail("the engine ended during the reload"));
-  if (!starting_) need_engine();
+  if (start_error_.empty()) need_engine();
 }
 
 void Supervisor::arm_check() {
@@ -386,6 +388,7 @@ void Supervisor::check() {
     const bool slow = process && (process->phase == Phase::Initialising || process->phase == Phase::Attaching);
     if (slow && now - process->since > options_.attach_deadline) {
       process->error = "it took too long";
+      process->hung = process->phase == Phase::Attaching;
       (void)kill(process->pid, SIGKILL);
     }
     if (process && process->channel.wants_write()) (void)process->channel.flush();
