@@ -23,7 +23,11 @@ void open(std::string_view process, Level level) {
   threshold = level;
 }
 
-bool enabled(Level level) { return level >= threshold; }
-void write(Level level, std::string_view message) { spdlog::log(spdlog_levels[static_cast<std::size_t>(level)], "{}", message); }
+bool enabled(Level level) {
+  return level >= threshold;
+}
+void write(Level level, std::string_view message) {
+  spdlog::log(spdlog_levels[static_cast<std::size_t>(level)], "{}", message);
+}
 
 }  // namespace perdure::log

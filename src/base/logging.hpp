@@ -19,14 +19,24 @@ void line(Level level, fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
-void debug(fmt::format_string<Args...> format, Args&&... args) { line(Level::Debug, format, std::forward<Args>(args)...); }
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  line(Level::Debug, format, std::forward<Args>(args)...);
+}
 template <class... Args>
-void info(fmt::format_string<Args...> format, Args&&... args) { line(Level::Info, format, std::forward<Args>(args)...); }
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  line(Level::Info, format, std::forward<Args>(args)...);
+}
 template <class... Args>
-void notice(fmt::format_string<Args...> format, Args&&... args) { line(Level::Notice, format, std::forward<Args>(args)...); }
+void notice(fmt::format_string<Args...> format, Args&&... args) {
+  line(Level::Notice, format, std::forward<Args>(args)...);
+}
 template <class... Args>
-void warning(fmt::format_string<Args...> format, Args&&... args) { line(Level::Warning, format, std::forward<Args>(args)...); }
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  line(Level::Warning, format, std::forward<Args>(args)...);
+}
 template <class... Args>
-void error(fmt::format_string<Args...> format, Args&&... args) { line(Level::Error, format, std::forward<Args>(args)...); }
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  line(Level::Error, format, std::forward<Args>(args)...);
+}
 
 }  // namespace perdure::log

@@ -14,6 +14,8 @@ struct Error {
 template <class T = void>
 using Result = std::expected<T, Error>;
 
-[[nodiscard]] inline std::unexpected<Error> fail(std::string message) { return std::unexpected(Error{std::move(message)}); }
+[[nodiscard]] inline std::unexpected<Error> fail(std::string message) {
+  return std::unexpected(Error{std::move(message)});
+}
 
 }  // namespace perdure

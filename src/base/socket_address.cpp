@@ -1,10 +1,10 @@
 #include "base/socket_address.hpp"
 
-#include <algorithm>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <algorithm>
 
 #include <cstring>
 
@@ -86,8 +86,12 @@ std::string SocketAddress::ip_text() const {
   return buffer;
 }
 
-std::string SocketAddress::host_text() const { return family == Family::IPv6 ? "[" + ip_text() + "]" : ip_text(); }
-std::string SocketAddress::text() const { return host_text() + ":" + std::to_string(port); }
+std::string SocketAddress::host_text() const {
+  return family == Family::IPv6 ? "[" + ip_text() + "]" : ip_text();
+}
+std::string SocketAddress::text() const {
+  return host_text() + ":" + std::to_string(port);
+}
 
 namespace {
 struct Names {
@@ -96,12 +100,17 @@ struct Names {
 constexpr Names names[] = {{"udp", "UDP"}, {"tcp", "TCP"}, {"tls", "TLS"}, {"ws", "WS"}, {"wss", "WSS"}};
 }  // namespace
 
-std::string_view name(Transport transport) { return names[static_cast<std::size_t>(transport)].lower; }
-std::string_view via_name(Transport transport) { return names[static_cast<std::size_t>(transport)].upper; }
+std::string_view name(Transport transport) {
+  return names[static_cast<std::size_t>(transport)].lower;
+}
+std::string_view via_name(Transport transport) {
+  return names[static_cast<std::size_t>(transport)].upper;
+}
 
 std::optional<Transport> transport_from(std::string_view text) {
   for (std::size_t i = 0; i < std::size(names); ++i)
-    if (text.size() == names[i].lower.size() && strncasecmp(text.data(), names[i].lower.data(), text.size()) == 0) return static_cast<Transport>(i);
+    if (text.size() == names[i].lower.size() && strncasecmp(text.data(), names[i].lower.data(), text.size()) == 0)
+      return static_cast<Transport>(i);
   return std::nullopt;
 }
 

@@ -38,9 +38,11 @@ struct SocketAddress {
 static_assert(std::is_trivially_copyable_v<SocketAddress> && sizeof(SocketAddress) == 20);
 
 enum class Transport : std::uint8_t { Udp, Tcp, Tls, Ws, Wss };
-[[nodiscard]] std::string_view name(Transport transport);       // "udp"
-[[nodiscard]] std::string_view via_name(Transport transport);   // "UDP"
+[[nodiscard]] std::string_view name(Transport transport);                      // "udp"
+[[nodiscard]] std::string_view via_name(Transport transport);                  // "UDP"
 [[nodiscard]] std::optional<Transport> transport_from(std::string_view name);  // case-insensitive
-[[nodiscard]] constexpr bool is_reliable(Transport transport) { return transport != Transport::Udp; }
+[[nodiscard]] constexpr bool is_reliable(Transport transport) {
+  return transport != Transport::Udp;
+}
 
 }  // namespace perdure
