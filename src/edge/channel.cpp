@@ -12,6 +12,15 @@
 namespace perdure::edge {
 namespace {
 constexpr std::array<std::string_view, 5> death_names = {"none", "planned", "killed", "crashed", "hung"};
+
+constexpr std::size_t read_max = 1 << 20;  // by one fill(), so that a talkative peer cannot hold the caller
+
+// Drops what is done with at the front, once it is worth the copy.
+void compact(std::string& buffer, std::size_t& begin) {
+  if (begin < buffer.size() && begin < read_max) return;
+  buffer.erase(0, begin);
+  begin = 0;
+}
 }  // namespace
 
 std::string_view name(Death death) {
@@ -37,11 +46,11 @@ Channel::Channel(Channel&& other) noexcept
       in_(std::move(other.in_)),
       out_(std::move(other.out_)),
       read_(std::exchange(other.read_, 0)),
-      written_(std::exchange(other.written_, 0)) {}
+      written_(std::exchange(other.written_, 0)),
+      broken_(other.broken_) {}
 
 bool Channel::send(Message type, std::string_view payload) {
-  // A peer that does not read is as good as gone.
-  if (payload.size() + 1 > channel_message_bytes_max || out_.size() - written_ > 2 * channel_message_bytes_max) return false;
+  if (payload.size() > channel_payload_bytes_max || out_.size() - written_ > channel_queue_bytes_max) return false;
   const auto size = static_cast<std::uint32_t>(payload.size() + 1);
   out_.append(reinterpret_cast<const char*>(&size), sizeof size);
   out_.push_back(static_cast<char>(type));
@@ -50,55 +59,54 @@ bool Channel::send(Message type, std::string_view payload) {
 }
 
 bool Channel::flush() {
-  while (written_ < out_.size()) {
+  bool open = true;
+  while (open && written_ < out_.size()) {
     const auto count = ::send(descriptor_, out_.data() + written_, out_.size() - written_, MSG_NOSIGNAL);
-    if (count > 0) {
+    if (count >= 0)
       written_ += static_cast<std::size_t>(count);
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return true;
-    } else if (errno != EINTR) {
-      return false;
-    }
+    else if (errno == EAGAIN || errno == EWOULDBLOCK)
+      break;
+    else
+      open = errno == EINTR;
   }
-  out_.clear();
-  written_ = 0;
-  return true;
+  compact(out_, written_);
+  return open;
 }
 
 bool Channel::fill() {
   std::array<char, 65536> buffer;
-  for (;;) {
+  compact(in_, read_);
+  bool open = true;
+  for (std::size_t left = read_max; open && left >= buffer.size();) {
     const auto count = recv(descriptor_, buffer.data(), buffer.size(), 0);
     if (count > 0) {
       in_.append(buffer.data(), static_cast<std::size_t>(count));
-      if (in_.size() - read_ > 2 * channel_message_bytes_max) return false;
+      left -= static_cast<std::size_t>(count);
     } else if (count == 0) {
-      return false;
+      open = false;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
-    } else if (errno != EINTR) {
-      return false;
+    } else {
+      open = errno == EINTR;
     }
   }
-  std::uint32_t size = 0;
-  if (in_.size() - read_ >= sizeof size) {
-    std::memcpy(&size, in_.data() + read_, sizeof size);
-    if (size == 0 || size > channel_message_bytes_max) return false;
+  // Looks at every message that has begun, so that a bad length is seen before its body is waited for.
+  std::size_t at = read_;
+  for (std::uint32_t size = 0; !broken_ && in_.size() - at >= sizeof size; at += sizeof size + size) {
+    std::memcpy(&size, in_.data() + at, sizeof size);
+    broken_ = size == 0 || size > channel_message_bytes_max;
+    if (in_.size() - at - sizeof size < size) break;
   }
-  return true;
+  return open && !broken_;
 }
 
 std::optional<Channel::Received> Channel::take() {
   std::uint32_t size = 0;
   if (in_.size() - read_ < sizeof size) return std::nullopt;
   std::memcpy(&size, in_.data() + read_, sizeof size);
-  if (size == 0 || in_.size() - read_ - sizeof size < size) return std::nullopt;
+  if (size == 0 || size > channel_message_bytes_max || in_.size() - read_ - sizeof size < size) return std::nullopt;
   Received received{static_cast<Message>(in_[read_ + sizeof size]), in_.substr(read_ + sizeof size + 1, size - 1)};
   read_ += sizeof size + size;
-  if (read_ == in_.size()) {
-    in_.clear();
-    read_ = 0;
-  }
   return received;
 }
 

@@ -32,9 +32,11 @@ enum class Death : std::uint8_t { None, Planned, Killed, Crashed, Hung };
 [[nodiscard]] std::string_view name(Death death);
 [[nodiscard]] std::optional<Death> death_from(std::string_view name);
 
-inline constexpr std::size_t channel_message_bytes_max = 16 << 20;
+inline constexpr std::size_t channel_message_bytes_max = 16 << 20;  // type and payload
+inline constexpr std::size_t channel_payload_bytes_max = channel_message_bytes_max - 1;
+inline constexpr std::size_t channel_queue_bytes_max = 2 * channel_message_bytes_max;  // not yet written
 
-// One end. Not thread-safe. Owns the descriptor.
+// One end. Not thread-safe. Owns the descriptor, which becomes non-blocking.
 class Channel {
  public:
   struct Received {
@@ -49,14 +51,17 @@ class Channel {
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  // Queues and writes as much as fits now. False: the other end is gone.
+  // Queues and writes as much as fits now. False: the other end is gone or does not read, or the payload is longer than
+  // channel_payload_bytes_max; nothing of it is sent then.
   bool send(Message type, std::string_view payload = {});
   // Writes what is queued; wait for POLLOUT while wants_write(). False: the other end is gone.
   bool flush();
   [[nodiscard]] bool wants_write() const { return written_ < out_.size(); }
 
-  // Reads what is there. False: the other end is gone or speaks nonsense.
+  // Reads what is there, a bounded part of it at a time. False: the other end is gone or is_broken(); what came before can still be taken.
   bool fill();
+  // It announced a message of impossible length: nothing more can be read.
+  [[nodiscard]] bool is_broken() const { return broken_; }
   // The next complete message.
   [[nodiscard]] std::optional<Received> take();
 
@@ -68,6 +73,7 @@ class Channel {
   int descriptor_;
   std::string in_, out_;
   std::size_t read_ = 0, written_ = 0;
+  bool broken_ = false;
 };
 
 }  // namespace perdure::edge
