@@ -24,6 +24,7 @@ if [[ ! -e $root/usr/bin/apt-get ]]; then
 fi
 # How this machine reaches its mirror (a proxy, a certificate) goes for the new root, too.
 cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+rm -f "$root/etc/apt/sources.list"
 cp -a /etc/apt/sources.list /etc/apt/sources.list.d "$root/etc/apt/" 2>/dev/null || true
 if [[ -d /usr/local/share/ca-certificates ]]; then cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"; fi
 cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
