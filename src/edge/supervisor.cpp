@@ -25,7 +25,8 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr Duration call_deadline = 5s, stop_deadline = 5s;
-constexpr Duration quick = 1s;  // an engine that dies sooner than that after it attached is a sign of a crash loop
+constexpr Duration closed_deadline = 500ms;  // an engine that has closed its channel has so long to end by itself
+constexpr Duration quick = 1s;               // an engine that dies sooner than that after it attached is a sign of a crash loop
 
 std::uint64_t monotonic_us() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now().time_since_epoch()).count());
@@ -53,7 +54,8 @@ struct Supervisor::Process {
   Channel channel;
   boost::asio::posix::stream_descriptor readable;
   Phase phase = Phase::Initialising;
-  bool hung = false, gone = false;
+  bool hung = false, gone = false, closed = false;
+  steady_clock::time_point closed_at{};
   std::string error;
   steady_clock::time_point since = steady_clock::now();
 };
@@ -116,13 +118,13 @@ Result<> Supervisor::start() {
   spare_ = std::move(*first);
   watch(*spare_);
   engine_wanted_ = true;
+  arm_check();
   const auto deadline = steady_clock::now() + options_.attach_deadline;
   while (!status_.serving && start_error_.empty() && steady_clock::now() < deadline) context_.run_one_for(100ms);
   starting_ = false;
   if (status_.serving) {
     status_.edge = getpid();
     write_pid("edge.pid", status_.edge);
-    arm_check();
     return {};
   }
   return fail(start_error_.empty() ? "the engine did not come up in time" : start_error_);
@@ -186,10 +188,10 @@ void Supervisor::watch_channel(Process& process) {
     if (error || process.gone) return;
     const bool open = process.channel.fill();
     while (auto received = process.channel.take()) on_message(process, std::move(*received));
-    if (open)
-      watch_channel(process);
-    else if (!process.gone)
-      (void)kill(process.pid, SIGKILL);  // it closed its end or speaks nonsense: of no use any more
+    if (open) return watch_channel(process);
+    // It closed its end or speaks nonsense. Mostly it is just ending: how, its exit status will say. check() ends it if it does not.
+    process.closed = true;
+    process.closed_at = steady_clock::now();
   });
 }
 
@@ -391,6 +393,7 @@ void Supervisor::check() {
       process->hung = process->phase == Phase::Attaching;
       (void)kill(process->pid, SIGKILL);
     }
+    if (process && process->closed && now - process->closed_at > closed_deadline) (void)kill(process->pid, SIGKILL);
     if (process && process->channel.wants_write()) (void)process->channel.flush();
   }
   for (auto at = calls_.begin(); at != calls_.end();) {
