@@ -1,7 +1,6 @@
 #pragma once
 // A small proxy that does one thing wrong, to see that the checker notices.
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -14,116 +13,83 @@ enum class Fault {
   None,
   SwallowFinal,
   ChangeFinal,
+  SecondFinal,
+  PassFailureOn,
   SwallowCancel,
   RefuseCancel,
   CancelElsewhere,
   CancelOtherBranch,
+  CancelOtherSentBy,
   CancelOtherUri,
+  CancelOtherNumber,
+  CancelUnasked,
   CancelStaysHere,
   InviteTwice,
+  SameGatewayAgain,
   SwallowAck,
+  AckOtherUri,
+  AckElsewhere,
   RefuseBye,
+  ByeElsewhere,
   Overtake
 };
 struct FaultName {
   Fault fault;
   const char* name;
-  const char* failure;  // what the checker must call it
+  std::string failure;                    // what the checker must call it
+  std::vector<std::string> besides = {};  // what follows from it; every other counter must stay at zero
 };
-inline constexpr FaultName faults[] = {
-    {Fault::None, "none", ""},
-    {Fault::SwallowFinal, "swallows final responses", "no final response"},
-    {Fault::ChangeFinal, "changes a final response", "wrong final response"},
-    {Fault::SwallowCancel, "swallows CANCEL", "CANCEL unanswered"},
-    {Fault::RefuseCancel, "answers CANCEL with 481", "CANCEL answered other than 200"},
-    {Fault::CancelElsewhere, "sends CANCEL to another gateway", "CANCEL without INVITE"},
-    {Fault::CancelOtherBranch, "changes the branch of CANCEL", "CANCEL with other name"},
-    {Fault::CancelOtherUri, "changes the Request-URI of CANCEL", "CANCEL with other name"},
-    {Fault::CancelStaysHere, "answers CANCEL and does nothing", "rings on"},
-    {Fault::InviteTwice, "forwards INVITE twice", "INVITE forwarded twice"},
-    {Fault::SwallowAck, "swallows ACK", "missing ACK"},
-    {Fault::RefuseBye, "refuses BYE", "BYE failed"},
-    {Fault::Overtake, "lets 200 overtake 180", "overtaken"},
-};
+
+inline const std::vector<FaultName>& faults() {
+  static const std::vector<FaultName> list = {
+      {Fault::None, "does nothing wrong", ""},
+      {Fault::SwallowFinal, "swallows final responses", "no final response", {"missing ACK"}},
+      {Fault::ChangeFinal, "changes a final response", "wrong final response"},
+      {Fault::SecondFinal, "sends a second final response", "second final response"},
+      {Fault::PassFailureOn, "tries no other gateway", "wrong final response"},
+      {Fault::SwallowCancel, "swallows CANCEL", "CANCEL unanswered", {"rings on", "no final response"}},
+      {Fault::RefuseCancel, "answers CANCEL with 481", "CANCEL answered other than 200"},
+      {Fault::CancelElsewhere, "sends CANCEL to another gateway", "CANCEL without INVITE", {"rings on", "no final response"}},
+      {Fault::CancelOtherBranch, "changes the branch of CANCEL", "CANCEL with other name", {"rings on", "no final response"}},
+      {Fault::CancelOtherSentBy, "changes the sent-by of CANCEL", "CANCEL with other name"},
+      {Fault::CancelOtherUri, "changes the Request-URI of CANCEL", "CANCEL with other name"},
+      {Fault::CancelOtherNumber, "changes the CSeq of CANCEL", "CANCEL with other name"},
+      {Fault::CancelUnasked, "cancels what nobody cancelled", "CANCEL nobody asked for", {"wrong final response"}},
+      {Fault::CancelStaysHere, "answers CANCEL and does nothing", "rings on", {"no final response"}},
+      {Fault::InviteTwice, "forwards INVITE twice", "INVITE forwarded twice", {"rings on", "missing ACK", "overtaken"}},
+      {Fault::SameGatewayAgain, "fails over to the same gateway", "INVITE forwarded twice"},
+      {Fault::SwallowAck, "swallows ACK", "missing ACK"},
+      {Fault::AckOtherUri, "changes the Request-URI of ACK", "ACK astray", {"missing ACK"}},
+      {Fault::AckElsewhere, "sends ACK to another gateway", "ACK astray", {"missing ACK"}},
+      {Fault::RefuseBye, "refuses BYE", "BYE failed"},
+      {Fault::ByeElsewhere, "sends BYE to another gateway", "BYE failed"},
+      {Fault::Overtake, "lets 200 overtake 180", "overtaken"},
+  };
+  return list;
+}
 
 class FaultyProxy {
  public:
-  FaultyProxy(Network& network, std::vector<std::uint16_t> gateways, Fault fault)
-      : network_(network), gateways_(std::move(gateways)), fault_(fault) {
-    socket_ = network_.open(0, [this](std::string_view bytes, std::uint16_t from) { on_packet(bytes, from); });
-  }
+  FaultyProxy(Network& network, std::vector<std::uint16_t> gateways, Fault fault);
   [[nodiscard]] std::uint16_t port() const { return network_.port(socket_); }
 
  private:
-  void on_packet(std::string_view bytes, std::uint16_t from) {
-    const Text text(bytes);
-    if (text.is_response()) return on_response(text, bytes);
-    const auto method = text.method();
-    const auto gateway = gateways_[std::hash<std::string_view>{}(text.header("Call-ID")) % gateways_.size()];
-    if (method == "CANCEL") return on_cancel(text, bytes, from, gateway);
-    if (method == "ACK" && fault_ == Fault::SwallowAck) return;
-    if (method == "BYE" && fault_ == Fault::RefuseBye) return reply(bytes, from, 481);
-    forward(text, bytes, gateway, "");
-    if (method == "INVITE" && fault_ == Fault::InviteTwice) forward(text, bytes, gateway, "again");
-  }
-
-  void on_cancel(const Text& text, std::string_view bytes, std::uint16_t from, std::uint16_t gateway) {
-    if (fault_ == Fault::SwallowCancel) return;
-    reply(bytes, from, fault_ == Fault::RefuseCancel ? 481 : 200);
-    if (fault_ == Fault::CancelStaysHere) return;
-    std::string out(bytes);
-    if (fault_ == Fault::CancelOtherUri) out.replace(out.find("sip:bob"), 7, "sip:eve");
-    if (fault_ == Fault::CancelElsewhere)
-      for (const auto other : gateways_)
-        if (other != gateway) {
-          gateway = other;
-          break;
-        }
-    forward(Text(out), out, gateway, fault_ == Fault::CancelOtherBranch ? "other" : "");
-    (void)text;
-  }
-
-  void on_response(const Text& text, std::string_view bytes) {
-    const auto vias = text.headers("Via");
-    if (vias.size() < 2 || text.cseq_method() == "CANCEL") return;
-    const bool invite = text.cseq_method() == "INVITE";
-    if (invite && text.status() >= 200 && fault_ == Fault::SwallowFinal) return;
-    std::string out(bytes);
-    const auto at = out.find("Via: ");
-    out.erase(at, out.find("\r\n", at) + 2 - at);
-    if (invite && text.status() >= 400 && fault_ == Fault::ChangeFinal) out.replace(8, 3, "500");
-    std::uint16_t port = 0;
-    const auto host = vias[1].find("127.0.0.1:") + 10;
-    std::from_chars(vias[1].data() + host, vias[1].data() + vias[1].size(), port);
-    if (invite && text.status() == 180 && fault_ == Fault::Overtake) {
-      network_.after(milliseconds(30), [this, port, out] { network_.send(socket_, port, out); });
-      return;
-    }
-    network_.send(socket_, port, out);
-  }
-
-  // The same name for INVITE, CANCEL and ACK of one transaction.
-  void forward(const Text& text, std::string_view bytes, std::uint16_t gateway, std::string_view suffix) {
-    std::string out(bytes);
-    std::string added = "Via: SIP/2.0/UDP 127.0.0.1:" + std::to_string(port()) + ";branch=z9hG4bKr" + std::string(text.branch()) +
-                        std::string(suffix) + "\r\n";
-    if (text.method() == "INVITE") added += "Record-Route: <sip:127.0.0.1:" + std::to_string(port()) + ";lr>\r\n";
-    out.insert(out.find("\r\n") + 2, added);
-    network_.send(socket_, gateway, out);
-  }
-
-  void reply(std::string_view request, std::uint16_t to, int status) {
-    const Text text(request);
-    std::string out = "SIP/2.0 " + std::to_string(status) + " X\r\n";
-    for (const auto* name : {"Via", "From", "To", "Call-ID", "CSeq"})
-      for (const auto value : text.headers(name)) out += std::string(name) + ": " + std::string(value) + "\r\n";
-    network_.send(socket_, to, out + "Content-Length: 0\r\n\r\n");
-  }
+  void on_packet(std::string_view bytes, std::uint16_t from);
+  void on_invite(const Text& text, std::string_view bytes);
+  void on_cancel(std::string_view bytes, std::uint16_t from);
+  void on_response(const Text& text, std::string_view bytes);
+  bool fails_over(const Text& text);
+  // The same name for INVITE, CANCEL and ACK of one transaction; `suffix` tells branches apart.
+  void forward(std::string_view bytes, std::uint16_t gateway, std::string_view suffix = "");
+  void reply(std::string_view request, std::uint16_t to, int status);
+  [[nodiscard]] std::uint16_t gateway_of(const Text& text) const;
+  [[nodiscard]] std::uint16_t another(std::uint16_t gateway) const;
 
   Network& network_;
   const std::vector<std::uint16_t> gateways_;
   const Fault fault_;
   std::size_t socket_ = 0;
+  std::map<std::string, std::string> invites_;  // Call-ID, INVITE as it came: those that have not failed over yet
 };
 
 }  // namespace load

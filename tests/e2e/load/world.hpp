@@ -29,7 +29,7 @@ struct Options {
 // What one gateway knows of one INVITE branch.
 struct Leg {
   std::size_t gateway = 0;
-  std::string branch, request_uri, invite, last_response;
+  std::string branch, invite, last_response;
   int final_status = 0;
   bool cancelled = false, acknowledged = false;
 };
@@ -50,13 +50,16 @@ struct Call {
 // The kinds of failure, in the order of the report.
 inline const std::vector<std::string> failure_types = {"no final response",
                                                        "wrong final response",
+                                                       "second final response",
                                                        "CANCEL unanswered",
                                                        "CANCEL answered other than 200",
                                                        "CANCEL without INVITE",
                                                        "CANCEL with other name",
+                                                       "CANCEL nobody asked for",
                                                        "rings on",
                                                        "INVITE forwarded twice",
                                                        "missing ACK",
+                                                       "ACK astray",
                                                        "BYE failed",
                                                        "overtaken"};
 
@@ -79,13 +82,14 @@ class World {
   void on_gateway(std::size_t gateway, std::string_view bytes, std::uint16_t from);
   void on_invite(std::size_t gateway, std::size_t index, const Text& text, std::string_view bytes, std::uint16_t from);
   void on_cancel(std::size_t gateway, std::size_t index, const Text& text, std::string_view bytes, std::uint16_t from);
+  void on_bye(std::size_t gateway, std::size_t index, const Text& text, std::string_view bytes, std::uint16_t from);
   void on_ack(std::size_t gateway, std::size_t index, const Text& text);
   void answer(std::size_t index, std::size_t leg, int status, std::string invite, std::uint16_t to);
   void answer_until_ack(std::size_t index, std::size_t leg, std::string response, std::uint16_t to, milliseconds interval,
                         milliseconds spent);
   void on_invite_final(std::size_t index, const Text& text);
   void send_until(std::size_t index, std::string key, std::string text, milliseconds interval, bool invite, milliseconds spent);
-  void note(Call& call, const char* who, bool sent, std::string_view bytes);
+  void note(Call& call, std::size_t gateway, bool sent, std::string_view bytes);
   void waited(Clock::time_point since);
   [[nodiscard]] std::string request(const Call& call, std::string_view method, std::string_view uri, std::string_view branch,
                                     std::string_view to, const std::string& routes, int cseq) const;
@@ -93,6 +97,8 @@ class World {
   [[nodiscard]] milliseconds ring_time(std::size_t index) const;
   [[nodiscard]] static std::size_t index_of(std::string_view call_id);
   [[nodiscard]] std::size_t leg_of(const Call& call, std::size_t gateway, std::string_view branch) const;
+  [[nodiscard]] std::size_t leg_of_dialog(const Call& call, std::size_t index, const Text& text) const;
+  [[nodiscard]] static bool same_name_as(std::string_view invite_bytes, const Text& text);
 
   Network& network_;
   const Options options_;
