@@ -64,11 +64,17 @@ class Server:
         raise RuntimeError("the server did not become ready")
 
     def stop(self, timeout=20):
-        """SIGTERM; the exit code."""
+        """SIGTERM; an orderly end."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout)
         self.process = None
-        return code
+        assert code == 0, f"the server ended with {code}"
+
+    def kill(self):
+        """SIGKILL to the edge; its engines end with it."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
 
     def kill_engine(self, number=signal.SIGKILL):
         """False: there was no engine at that moment."""
@@ -87,6 +93,19 @@ class Server:
         if code != 0:
             raise RuntimeError(f"status: {err}")
         return json.loads(out)
+
+    def settled_status(self, timeout=10):
+        """The status when an engine is there: one that was killed just now is replaced first."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                status = self.status()
+                if "counters" in status:
+                    return status
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
 
     def log_text(self):
         return (self.folder / "log").read_text(errors="replace")
@@ -113,7 +132,7 @@ class Server:
 
 
 class Every:
-    """Calls `action` every `seconds` in a thread, until the block ends."""
+    """Calls `action` every `seconds` in a thread, until the block ends, which then raises what the action raised."""
 
     def __init__(self, seconds, action):
         self.seconds, self.action = seconds, action
@@ -125,7 +144,7 @@ class Every:
             try:
                 self.action()
                 self.count += 1
-            except Exception as error:  # shown by the test, which runs in another thread
+            except Exception as error:  # raised in the thread of the test
                 self.error = error
                 return
 
@@ -134,9 +153,11 @@ class Every:
         self.thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.end.set()
         self.thread.join()
+        if self.error and kind is None:
+            raise self.error
 
 
 class Load:

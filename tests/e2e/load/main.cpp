@@ -18,23 +18,26 @@ struct Report {
   std::size_t failed_calls = 0;
   std::map<std::string, std::vector<std::string>> examples;  // at most `examples_per_failure` of each
 };
+constexpr const char* retransmitted = "retransmitted";  // no failure, but examples are of use
 constexpr std::size_t examples_per_failure = 20, examples_shown = 20;
+
+std::string story(const Call& call, std::string_view what) {
+  return fmt::format("{} {} {}:\n    {}", call.id, kind_names[static_cast<std::size_t>(call.kind)], what, fmt::join(call.ladder, "\n    "));
+}
 
 Report report_of(const World& world) {
   Report report;
   for (const auto& type : failure_types) report.failures[type] = 0;
   for (const auto& call : world.calls()) {
     ++report.kinds[kind_names[static_cast<std::size_t>(call.kind)]];
-    auto found = world.judge(call);
-    if (found.empty()) continue;
-    ++report.failed_calls;
+    const auto found = world.judge(call);
     std::set<std::string> distinct(found.begin(), found.end());
-    std::string text = fmt::format("{} {} {}:", call.id, kind_names[static_cast<std::size_t>(call.kind)], fmt::join(distinct, ", "));
-    for (const auto& line : call.ladder) text += "\n    " + line;
-    for (const auto& one : distinct) {
-      ++report.failures[one];
-      if (auto& examples = report.examples[one]; examples.size() < examples_per_failure) examples.push_back(text);
-    }
+    if (!distinct.empty()) ++report.failed_calls;
+    for (const auto& one : distinct) ++report.failures[one];
+    if (call.retransmitted) distinct.insert(retransmitted);
+    for (const auto& one : distinct)
+      if (auto& examples = report.examples[one]; examples.size() < examples_per_failure)
+        examples.push_back(story(call, fmt::format("{}", fmt::join(distinct, ", "))));
   }
   return report;
 }
@@ -42,9 +45,11 @@ Report report_of(const World& world) {
 // A call that failed in several ways is shown once.
 void print_examples(const Report& report) {
   std::set<std::string> shown;
-  for (const auto& [failure, examples] : report.examples)
+  for (const auto& [failure, examples] : report.examples) {
+    if (failure == retransmitted) continue;
     for (const auto& example : examples)
       if (shown.size() < examples_shown && shown.insert(example).second) fmt::print("\n{}\n", example);
+  }
 }
 
 double percentile(std::vector<double> values, double part) {

@@ -116,6 +116,7 @@ void World::send_until(std::size_t index, std::string key, std::string text, mil
       return;
     }
     ++retransmissions_;
+    call.retransmitted = true;
   }
   note(call, nobody, true, text);
   network_.send(caller_sockets_[call.caller], options_.proxy_port, text);
@@ -300,7 +301,10 @@ void World::answer_until_ack(std::size_t index, std::size_t number, std::string 
   Call& call = calls_[index];
   const Leg& leg = call.legs[number];
   if (leg.acknowledged || spent >= timeout) return;
-  if (spent > milliseconds(0)) ++retransmissions_;
+  if (spent > milliseconds(0)) {
+    ++retransmissions_;
+    call.retransmitted = true;
+  }
   note(call, leg.gateway, true, text);
   network_.send(gateway_sockets_[leg.gateway], to, text);
   network_.after(interval, [=, this, text = std::move(text)] {

@@ -39,7 +39,7 @@ struct Call {
   std::size_t caller = 0;
   std::string id;
   Clock::time_point started{}, invite_at{}, ringing_at{};
-  bool any_response = false, ringing = false, cancel_sent = false, bye_sent = false, ended = false;
+  bool any_response = false, ringing = false, cancel_sent = false, bye_sent = false, ended = false, retransmitted = false;
   bool timed_out_invite = false, timed_out_cancel = false, timed_out_bye = false;
   int final_status = 0, cancel_status = 0, bye_status = 0, order_seen = 0;
   std::vector<Leg> legs;
