@@ -1,0 +1,160 @@
+#include "generator.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace perdure::bench {
+namespace {
+
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
+constexpr std::uint64_t t1_ns = ns_per_s / 2;
+constexpr unsigned doublings = 6;
+
+std::uint64_t from_ms(double ms) {
+  return static_cast<std::uint64_t>(ms * 1e6);
+}
+
+// Slots for all calls that can be open at once; calls that hang are overtaken by later ones in the same slot and have failed then.
+std::uint32_t slots_for(const GeneratorOptions& options) {
+  const double open = options.rate * ((options.ring_ms + options.hold_ms) / 1000 + 2);
+  const auto wanted = std::max<std::uint32_t>(options.open + 1, static_cast<std::uint32_t>(open));
+  return std::bit_ceil(std::max(wanted, 1U << 14));
+}
+
+}  // namespace
+
+Generator::Line::Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port)
+    : caller(caller_port, proxy_port), callee(callee_port, proxy_port), messages(caller_port, callee_port) {}
+
+Generator::Generator(const GeneratorOptions& options) : options_(options), mask_(slots_for(options) - 1) {
+  for (unsigned i = 0; i < options.ports; ++i)
+    lines_.push_back(std::make_unique<Line>(static_cast<std::uint16_t>(options.first_port + i),
+                                            static_cast<std::uint16_t>(options.first_port + options.ports + i), options.proxy_port));
+  calls_ = std::make_unique_for_overwrite<Call[]>(mask_ + 1);
+  for (unsigned i = 0; i < doublings; ++i) lanes_.emplace_back(t1_ns << i);
+  lanes_.emplace_back(from_ms(options.ring_ms));
+  lanes_.emplace_back(from_ms(options.hold_ms));
+  interval_ns_ = 1e9 / options.rate;
+  warmup_calls_ = static_cast<std::uint64_t>(options.rate * options.warmup_s);
+  total_ = options.open != 0 ? options.open : warmup_calls_ + static_cast<std::uint64_t>(std::llround(options.rate * options.seconds));
+  if (options.open != 0) warmup_calls_ = 0;
+}
+
+Call* Generator::find(std::uint32_t number) {
+  Call& call = calls_[number & mask_];
+  return call.number == number && number != 0 ? &call : nullptr;
+}
+
+void Generator::begin_call(std::uint64_t due) {
+  const auto number = static_cast<std::uint32_t>(++begun_);
+  Call& call = calls_[number & mask_];
+  if (call.number != 0 && call.caller != Caller::Done) finish(call, false);
+  call.number = number;
+  call.caller = Caller::Calling;
+  call.callee = Callee::Unreached;
+  call.cancelled = number % 100 < options_.cancel_percent;
+  call.measured = number > warmup_calls_;
+  call.retransmitted = call.first_seen = false;
+  call.due = due;
+  call.invite_sent = call.ringing_sent = call.ok_sent = call.bye_sent = 0;
+  call.route_bytes = call.header_bytes = 0;
+  ++active_;
+  if (call.measured) ++report_.attempted;
+  send_request(call, line_of(call).messages.invite, &call.invite_sent);
+  lanes_[0].start(due, number, TimerKind::Invite, 0);
+}
+
+void Generator::begin_calls(std::uint64_t now) {
+  // At most a batch at a time, so that what comes in meanwhile is not left waiting.
+  for (unsigned i = 0; i < batch_size && begun_ < total_; ++i) {
+    const auto due = begin_ + static_cast<std::uint64_t>(interval_ns_ * static_cast<double>(begun_));
+    if (due > now) return;
+    if (begun_ >= warmup_calls_) report_.late_max_ns = std::max(report_.late_max_ns, now - due);
+    begin_call(due);
+  }
+}
+
+void Generator::finish(Call& call, bool good) {
+  call.caller = Caller::Done;
+  --active_;
+  if (call.measured) ++(good ? report_.good : report_.failed);
+}
+
+void Generator::flush() {
+  for (auto& line : lines_) {
+    line->caller.flush();
+    line->callee.flush();
+  }
+}
+
+bool Generator::turn(std::uint64_t now) {
+  const auto before = begun_;
+  begin_calls(now);
+  bool something = begun_ != before;
+  flush();
+  for (auto& line : lines_) {
+    if (const auto texts = line->caller.receive(); !texts.empty()) {
+      something = true;
+      now = now_ns();
+      if (watching_) report_.gap_max_ns = std::max(report_.gap_max_ns, now - last_response_);
+      last_response_ = now;
+      for (const auto text : texts) on_response(text, now);
+      line->caller.flush();
+    }
+    if (const auto texts = line->callee.receive(); !texts.empty()) {
+      something = true;
+      now = now_ns();
+      for (const auto text : texts) on_request(*line, text, now);
+      line->callee.flush();
+    }
+  }
+  on_timers(now);
+  flush();
+  return something;
+}
+
+void Generator::run(const std::function<void(bool)>& measuring) {
+  begin_ = now_ns();
+  std::uint64_t now = begin_, busy = 0, measured_from = 0;
+  while (begun_ < total_) {
+    if (!watching_ && begun_ >= warmup_calls_) {
+      measuring(true);
+      watching_ = true;
+      measured_from = last_response_ = now;
+    }
+    const bool something = turn(now);
+    const std::uint64_t after = now_ns();
+    if (something && watching_) busy += after - now;
+    now = after;
+  }
+  if (watching_) report_.gap_max_ns = std::max(report_.gap_max_ns, now - last_response_);
+  watching_ = false;
+  report_.busy_share = static_cast<double>(busy) / static_cast<double>(std::max<std::uint64_t>(now - measured_from, 1));
+  measuring(false);
+  const std::uint64_t deadline = now + static_cast<std::uint64_t>(options_.grace_s * 1e9);
+  while ((options_.open != 0 ? ringing_ < total_ : active_ > 0) && now < deadline) {
+    (void)turn(now);
+    now = now_ns();
+  }
+  hold(50'000'000);  // the last ACK is on its way
+}
+
+void Generator::hold(std::uint64_t nanoseconds) {
+  const std::uint64_t deadline = now_ns() + nanoseconds;
+  for (std::uint64_t now = now_ns(); now < deadline; now = now_ns()) (void)turn(now);
+}
+
+const GeneratorReport& Generator::report() {
+  report_.begun = begun_;
+  report_.sent = report_.received = 0;
+  for (const auto& line : lines_) {
+    report_.sent += line->caller.sent() + line->callee.sent();
+    report_.received += line->caller.received() + line->callee.received();
+  }
+  if (options_.open != 0) report_.good = ringing_;
+  report_.failed = report_.attempted - report_.good;
+  return report_;
+}
+
+}  // namespace perdure::bench
