@@ -12,23 +12,42 @@
 
 namespace perdure {
 
+namespace {
+
+// Four numbers with dots, without leading zeros, as inet_pton reads them. By hand, since every message brings some of them.
+bool parse_ipv4(std::string_view text, std::uint8_t* out) {
+  std::size_t i = 0;
+  for (int part = 0; part < 4; ++part) {
+    if (part && (i == text.size() || text[i++] != '.')) return false;
+    const std::size_t begin = i;
+    unsigned value = 0;
+    while (i < text.size() && i < begin + 3 && text[i] >= '0' && text[i] <= '9')
+      value = value * 10 + static_cast<unsigned>(text[i++] - '0');
+    if (i == begin || value > 255 || (text[begin] == '0' && i > begin + 1)) return false;
+    out[part] = static_cast<std::uint8_t>(value);
+  }
+  return i == text.size();
+}
+
+}  // namespace
+
 std::optional<SocketAddress> SocketAddress::parse(std::string_view text, std::uint16_t port) {
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
-  char zero_terminated[INET6_ADDRSTRLEN + 1];
-  if (text.empty() || text.size() >= sizeof zero_terminated) return std::nullopt;
-  std::memcpy(zero_terminated, text.data(), text.size());
-  zero_terminated[text.size()] = '\0';
   SocketAddress address;
   address.port = port;
-  if (inet_pton(AF_INET, zero_terminated, address.ip.data()) == 1) {
+  const bool bracketed = text.size() >= 2 && text.front() == '[' && text.back() == ']';
+  if (bracketed) text = text.substr(1, text.size() - 2);
+  if (parse_ipv4(text, address.ip.data())) {
     address.family = Family::IPv4;
     return address;
   }
-  if (inet_pton(AF_INET6, zero_terminated, address.ip.data()) == 1) {
-    address.family = Family::IPv6;
-    return address;
-  }
-  return std::nullopt;
+  address.ip = {};
+  char zero_terminated[INET6_ADDRSTRLEN + 1];
+  if (text.find(':') == std::string_view::npos || text.size() >= sizeof zero_terminated) return std::nullopt;
+  std::memcpy(zero_terminated, text.data(), text.size());
+  zero_terminated[text.size()] = '\0';
+  if (inet_pton(AF_INET6, zero_terminated, address.ip.data()) != 1) return std::nullopt;
+  address.family = Family::IPv6;
+  return address;
 }
 
 SocketAddress SocketAddress::from_native(const sockaddr_storage& native) {

@@ -92,7 +92,7 @@ bool Proxy::Impl::load(store::RecordId id, Work& work) {
   return true;
 }
 
-bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
+bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* request) {
   auto& partition = store_.partition(work.partition);
   auto& header = work.header;
   if (!work.created && finished(work) && !work.emit) {
@@ -131,7 +131,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs) {
   if (work.written_count) abandon_written(work, true);
   wheel_.schedule(work.id.value, deadline(work));
   // Persist, then speak: from here on the outputs are justified by what stands in the store.
-  emit(work, work.emit, outputs);
+  emit(work, work.emit, outputs, request);
   work.emit = 0;
   return true;
 }
@@ -156,7 +156,19 @@ void Proxy::Impl::discard(Work& work) {
   work.created = false;
 }
 
-void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs) {
+// 100 Trying is made anew each time: it is not worth a blob.
+void Proxy::Impl::emit_trying(const Work& work, Outputs& outputs, const sip::Message* request) {
+  FrameScope scope(*this, outputs);
+  if (!request) {
+    if (!scope.frame.message.parse(read(work, work.header.request))) return;
+    request = &scope.frame.message;
+  }
+  scope.frame.scratch.clear();
+  build_reply(work, *request, 100, "Trying", {}, scope.frame.scratch);
+  outputs.send({outputs.copy(scope.frame.scratch), work.header.reply_to, socket_from(work.header.socket_key), work.header.connection});
+}
+
+void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, const sip::Message* request) {
   if (!bits) return;
   const auto& header = work.header;
   unsent_.push_back(work.id);
@@ -167,13 +179,7 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs) {
     if (header.response) {
       add(read(work, header.response), header.reply_to, header.socket_key, header.connection);
     } else if (header.request && header.method == sip::Method::Invite) {
-      // 100 Trying is made anew each time: it is not worth a blob.
-      FrameScope scope(*this, outputs);
-      if (scope.frame.message.parse(read(work, header.request))) {
-        scope.frame.scratch.clear();
-        build_reply(work, scope.frame.message, 100, "Trying", {}, scope.frame.scratch);
-        add(outputs.copy(scope.frame.scratch), header.reply_to, header.socket_key, header.connection);
-      }
+      emit_trying(work, outputs, request);
     }
   }
   for (std::size_t i = 0; i < header.branch_count; ++i) {

@@ -117,12 +117,14 @@ class Proxy::Impl {
   // ---- commit.cpp ----
   [[nodiscard]] bool load(store::RecordId id, Work& work);
   // Commits, then emits; erases the record when nothing is left to do. False: the store is full, nothing was changed or sent.
-  bool commit(Work& work, Outputs& outputs);
+  // `request` is the transaction's request, if it is parsed at hand: it spares parsing it again for a 100.
+  bool commit(Work& work, Outputs& outputs, const sip::Message* request = nullptr);
   // Gives back the blobs of this step that the committed header does not refer to; all of them if nothing was committed.
   void abandon_written(Work& work, bool committed);
   // Takes back what a transaction that was never committed had taken.
   void discard(Work& work);
-  void emit(const Work& work, std::uint64_t bits, Outputs& outputs);
+  void emit(const Work& work, std::uint64_t bits, Outputs& outputs, const sip::Message* request = nullptr);
+  void emit_trying(const Work& work, Outputs& outputs, const sip::Message* request);
   void outputs_sent();
   [[nodiscard]] std::string_view read(const Work& work, store::BlobRef blob);
   [[nodiscard]] store::BlobRef write(Work& work, std::string_view bytes);

@@ -1,5 +1,5 @@
 // RFC 3261 16.5 and 16.6: the target set, and a client transaction for each of its members.
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <charconv>
@@ -62,7 +62,7 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   char line[512];
   // Item 3: Max-Forwards.
   if (const auto* field = request.find(sip::HeaderName::MaxForwards)) {
-    const auto end = fmt::format_to_n(line, sizeof line, "{}",
+    const auto end = fmt::format_to_n(line, sizeof line, FMT_COMPILE("{}"),
                                       std::min<std::uint32_t>(request.max_forwards().value_or(70), context.max_forwards_most) - 1)
                          .out;
     edits.replace_value(*field, {line, static_cast<std::size_t>(end - line)});
@@ -76,7 +76,7 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
     edits.insert_before(sip::HeaderName::RecordRoute, text_);
   }
   if (breadth) {
-    const auto end = fmt::format_to_n(line, sizeof line, "Max-Breadth: {}\r\n", breadth).out;
+    const auto end = fmt::format_to_n(line, sizeof line, FMT_COMPILE("Max-Breadth: {}\r\n"), breadth).out;
     if (const auto* field = request.find("Max-Breadth")) edits.remove(*field);
     edits.append({line, static_cast<std::size_t>(end - line)});
   }
@@ -89,7 +89,7 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
       if (text_ != value.text) edits.replace_range(value.begin, value.end, text_);
       break;
     }
-    const auto end = fmt::format_to_n(line, sizeof line, "Via: SIP/2.0/{} {}:{};branch={}{}\r\n", via_name(socket.transport),
+    const auto end = fmt::format_to_n(line, sizeof line, FMT_COMPILE("Via: SIP/2.0/{} {}:{};branch={}{}\r\n"), via_name(socket.transport),
                                       socket.advertised_host, socket.advertised_port, branch_parameter, context.local_rport ? ";rport" : "")
                          .out;
     edits.insert_line_before(*field, {line, static_cast<std::size_t>(end - line)});
@@ -257,7 +257,7 @@ int Proxy::Impl::relay(RoutingContext& context) {
   save_context(context);
   if (created && work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
-  if (!commit(work, *context.outputs)) {
+  if (!commit(work, *context.outputs, &request)) {
     if (created) discard(work);
     context.work = nullptr;
     reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");

@@ -80,16 +80,22 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     if (!header.canceled && !header.cancel_headers && header.branch_count > 1 && header.status < 200)
       header.cancel_headers = write(work, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n");
     cancel_branches(work, now, index);
-    if (header.method == sip::Method::Invite && (header.state == State::Completed || header.state == State::Confirmed)) {
-      // RFC 3261 16.7 item 5: a 2xx to INVITE goes upstream even after another final response; nothing keeps it for retransmission.
-      context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection});
-      return;
-    }
   }
-  if (set_response(work, frame.scratch, status, now)) return;
-  // The store is full even in its reserve: what cannot be kept goes upstream all the same, and the callee repeats its 2xx until the ACK.
-  context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection});
-  if (status < 200) return;
+  const auto send_now = [&] {
+    context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection});
+  };
+  if (status < 200 || header.method != sip::Method::Invite) {
+    if (set_response(work, frame.scratch, status, now)) return;
+    // The store is full even in its reserve: what cannot be kept goes upstream all the same.
+    send_now();
+    if (status < 200) return;
+  } else {
+    // RFC 3261 13.3.1.4: it is the callee who repeats a 2xx to INVITE until the ACK comes. Nothing keeps it here: if this process ends
+    // before it has left, the next one is given the same datagram again, and a transaction in Accepted lets it through (RFC 6026 7.1).
+    send_now();
+    // 16.7 item 5: it goes upstream even after another final response.
+    if (header.state == State::Completed || header.state == State::Confirmed) return;
+  }
   header.status = status;
   header.response = {};
   server_event(work, Event::Send2xx, now);

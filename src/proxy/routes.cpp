@@ -197,7 +197,7 @@ void Proxy::Impl::take_routes(Work& work, Time now) {
 
 // A transaction from the routes of `key`; `like` is a message of it, which has the parts that every message of a transaction has.
 bool Proxy::Impl::revive(std::uint64_t key, const sip::Message& like, Work& work, Time now, Outputs& outputs) {
-  work = {};
+  work.begin();
   const auto first = recovered_.find(key);
   if (first == recovered_.end()) return false;
   work.partition = *routes_->partition_of(first->second);

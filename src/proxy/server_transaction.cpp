@@ -15,7 +15,7 @@ using transaction::State;
 
 bool Proxy::Impl::new_work(RoutingContext& context) {
   Work& work = frames_[depth_ - 1]->work;
-  work = {};
+  work.begin();
   const auto key = transaction::server_key(*context.message, options_.secret);
   if (!key) return false;
   auto& header = work.header;
@@ -58,7 +58,7 @@ int Proxy::Impl::new_transaction(RoutingContext& context) {
   Work& work = *context.work;
   save_context(context);
   if (work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying
-  if (!commit(work, *context.outputs)) {
+  if (!commit(work, *context.outputs, context.message)) {
     discard(work);
     context.work = nullptr;
     reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");

@@ -30,6 +30,7 @@ Proxy::Impl::Refusal Proxy::Impl::validate(const RoutingContext& context) const 
 bool Proxy::Impl::is_loop(const sip::Message& request) const {
   std::optional<std::uint32_t> hash;
   for (const auto& value : request.values(sip::HeaderName::Via)) {
+    if (value.text.find(transaction::BranchParameter::prefix) == std::string_view::npos) continue;
     const auto via = sip::Via::parse(value.text);
     if (!via) continue;
     const auto branch = transaction::BranchParameter::parse(via->branch);

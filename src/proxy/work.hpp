@@ -20,6 +20,16 @@ struct RoutingContext::Work {
   // the request of each new branch and what the header itself refers to.
   std::array<store::BlobRef, 3 * transaction::branches_max + 8> written;
   std::size_t written_count = 0;
+
+  // For a transaction that is new. What lies beyond the counts is not read, so it is not cleared.
+  void begin() {
+    id = store::RecordId::none;
+    created = false;
+    partition = 0;
+    header = {};
+    emit = 0;
+    written_count = 0;
+  }
 };
 using Work = RoutingContext::Work;
 

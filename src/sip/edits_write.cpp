@@ -54,9 +54,10 @@ class Edits::Placement {
   void place_content_length(const Edits& edits);
 
   const Message& message_;
-  std::array<Placed, inline_max> inline_;
+  // Not an array of Placed: most messages have a few edits, and to initialise all the places would cost more than the rest.
+  alignas(Placed) std::byte inline_[inline_max * sizeof(Placed)];
   std::vector<Placed> heap_;
-  Placed* items_ = inline_.data();
+  Placed* items_ = reinterpret_cast<Placed*>(inline_);
   std::size_t count_ = 0;
   char number_[16], status_[16];
 };
@@ -73,8 +74,7 @@ Edits::Placement::Placement(const Edits& edits, const Message& message) : messag
 
 Edits::Placed& Edits::Placement::add(Placed::Group group, std::size_t begin, std::size_t end, std::string_view text) {
   const std::size_t size = message_.bytes().size();
-  Placed& placed = items_[count_];
-  placed = {};
+  Placed& placed = *std::construct_at(items_ + count_);
   placed.group = group;
   placed.begin = static_cast<std::uint32_t>(std::min(begin, size));
   placed.end = static_cast<std::uint32_t>(std::clamp(end, std::min(begin, size), size));

@@ -135,8 +135,10 @@ std::string_view name(HeaderName header) {
 HeaderName header_name_from(std::string_view name) {
   if (name.empty()) return HeaderName::Other;
   if (name.size() == 1) return compact(name.front());
-  for (std::size_t position = slot(name); index_table[position]; position = (position + 1) % slots)
-    if (equals_ignore_case(names[index_table[position]], name)) return static_cast<HeaderName>(index_table[position]);
+  for (std::size_t position = slot(name); index_table[position]; position = (position + 1) % slots) {
+    const std::string_view known = names[index_table[position]];
+    if (known == name || equals_ignore_case(known, name)) return static_cast<HeaderName>(index_table[position]);
+  }
   return HeaderName::Other;
 }
 

@@ -1,11 +1,8 @@
 // The one pass over a message: start line, header lines, body. What is in the lines is in message_views.cpp.
 #include "sip/message.hpp"
 
-#include <cstring>
-
 #include "base/case.hpp"
 #include "sip/chars.hpp"
-#include "sip/lines.hpp"
 
 namespace perdure::sip {
 namespace {
@@ -17,16 +14,6 @@ bool is_version(std::string_view text) {
   if (major == 0 || 4 + major >= text.size() || text[4 + major] != '.') return false;
   const std::size_t minor = chars::span(text, chars::digit, 5 + major);
   return minor > 0 && 5 + major + minor == text.size();
-}
-
-// A CR that is not part of a line end: the next hop might see a line there that we do not see.
-bool has_lone_cr(std::string_view line) {
-  while (const void* found = line.empty() ? nullptr : std::memchr(line.data(), '\r', line.size())) {
-    const auto position = static_cast<std::size_t>(static_cast<const char*>(found) - line.data());
-    if (position + 1 == line.size() || line[position + 1] != '\n') return true;
-    line.remove_prefix(position + 2);
-  }
-  return false;
 }
 
 }  // namespace
@@ -62,6 +49,7 @@ std::expected<void, ParseError> Message::parse(std::string_view datagram) {
   }
   const Line start = next_line(bytes_, 0);
   parse_start_line(start.end ? bytes_.substr(0, start.content_end) : chars::trim_right(bytes_));
+  if (start.lone_cr) refuse(400, "Bad start line");
   if (start.end) {
     headers_begin_ = static_cast<std::uint32_t>(start.end);
     const std::size_t body_begin = parse_headers(start.end);
@@ -78,7 +66,6 @@ void Message::parse_start_line(std::string_view line) {
     parse_status_line(line);
   else
     parse_request_line(line);
-  if (has_lone_cr(line)) refuse(400, "Bad start line");
 }
 
 void Message::parse_request_line(std::string_view line) {
@@ -124,18 +111,19 @@ std::size_t Message::parse_headers(std::size_t position) {
       headers_end_ = static_cast<std::uint32_t>(position);
       return line.end;
     }
-    parse_header_line(line.begin, line.content_end, line.end);
+    parse_header_line(line);
     position = line.end;
   }
 }
 
-void Message::parse_header_line(std::size_t begin, std::size_t content_end, std::size_t end) {
+void Message::parse_header_line(const Line& line) {
+  const std::size_t begin = line.begin, content_end = line.content_end;
   const std::string_view content = bytes_.substr(0, content_end);
   const std::size_t name_length = chars::span(content, chars::token, begin);
   std::size_t position = begin + name_length;
   while (position < content_end && (content[position] == ' ' || content[position] == '\t')) ++position;
   if (name_length == 0 || position == content_end || content[position] != ':') return refuse(400, "Bad header line");
-  if (has_lone_cr(content.substr(begin))) return refuse(400, "Bad header line");
+  if (line.lone_cr) return refuse(400, "Bad header line");
   if (field_count_ == headers_max) return refuse(513, "Too many header fields");
   ++position;
   position += chars::span(content, chars::lws, position);
@@ -145,7 +133,7 @@ void Message::parse_header_line(std::size_t begin, std::size_t content_end, std:
   HeaderField& field = fields_[field_count_++];
   field.name = header_name_from(content.substr(begin, name_length));
   field.begin = static_cast<std::uint32_t>(begin);
-  field.end = static_cast<std::uint32_t>(end);
+  field.end = static_cast<std::uint32_t>(line.end);
   field.name_length = static_cast<std::uint32_t>(name_length);
   field.value_begin = static_cast<std::uint32_t>(position);
   field.value_end = static_cast<std::uint32_t>(value_end);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sip/header_name.hpp"
+#include "sip/lines.hpp"
 #include "sip/method.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/uri.hpp"
@@ -110,7 +111,7 @@ class Message {
   void parse_request_line(std::string_view line);
   void parse_status_line(std::string_view line);
   std::size_t parse_headers(std::size_t position);
-  void parse_header_line(std::size_t begin, std::size_t content_end, std::size_t end);
+  void parse_header_line(const Line& line);
   void parse_content_length(std::size_t body_begin);
   void refuse(std::uint16_t status, std::string_view reason);
   [[nodiscard]] std::optional<CSeq> parse_cseq() const;

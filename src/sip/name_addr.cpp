@@ -28,8 +28,9 @@ std::optional<NameAddr> NameAddr::parse(std::string_view text) {
     if (rest.empty() || rest.front() != '<') return std::nullopt;
   } else {
     // A '"' or ';' before the '<' means that the '<' is inside a parameter, or that quotes are not balanced.
-    const std::size_t stop = rest.find_first_of("<\";");
-    if (stop != std::string_view::npos && rest[stop] == '<') {
+    std::size_t stop = 0;
+    while (stop < rest.size() && rest[stop] != '<' && rest[stop] != '"' && rest[stop] != ';') ++stop;
+    if (stop < rest.size() && rest[stop] == '<') {
       address.display = chars::trim_right(rest.substr(0, stop));
       // RFC 4475 3.1.2.15: a proxy must not pass this on. A comma is what the next hop could take for the end of a value.
       if (address.display.find(',') != std::string_view::npos) return std::nullopt;

@@ -7,6 +7,8 @@ namespace {
 
 // The first comma at or after `from` that separates values, or the end. An unbalanced quote or bracket takes the rest of the line.
 std::size_t separator(std::string_view text, std::size_t from) {
+  // Most lines have one value.
+  if (text.find(',', from) == std::string_view::npos) return text.size();
   bool bracket = false;
   for (std::size_t i = from; i < text.size(); ++i) {
     switch (text[i]) {

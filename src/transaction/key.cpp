@@ -9,7 +9,7 @@ namespace perdure::transaction {
 namespace {
 
 constexpr std::string_view magic_cookie = "z9hG4bK";
-constexpr std::string_view stateful_prefix = "z9hG4bKp";
+constexpr std::string_view stateful_prefix = BranchParameter::prefix;
 constexpr std::string_view stateless_prefix = "z9hG4bKs";
 
 // Joins parts for hashing; a length before each part keeps ("a", "bc") apart from ("ab", "c"). What is too long is hashed by itself.

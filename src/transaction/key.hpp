@@ -25,6 +25,7 @@ struct BranchParameter {
   std::uint32_t nonce = 0;
   std::uint32_t loop = 0;
 
+  static constexpr std::string_view prefix = "z9hG4bKp";
   static constexpr std::size_t size = 8 + 8 + 2 + 8 + 1 + 8;
   using Text = std::array<char, size>;
   [[nodiscard]] Text text() const;
