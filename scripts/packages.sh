@@ -9,6 +9,7 @@ packages_demo=(sip-tester)
 packages_lint=(clang-format clang-tidy)
 packages_fuzz=(clang-19 libclang-rt-19-dev)
 packages_valgrind=(valgrind)
+packages_bench=(kamailio kamailio-lua-modules libbenchmark-dev)
 packages_fresh=(debootstrap)
 
 # install_packages PURPOSE...: quick when nothing is missing; otherwise needs root or sudo.

@@ -106,8 +106,8 @@ def core_busy_seconds(core):
     """Time in which the core was not idle, whoever used it, interrupts included."""
     for line in pathlib.Path("/proc/stat").read_text().splitlines():
         if line.startswith(f"cpu{core} "):
-            user, nice, system, _idle, _wait, irq, softirq, steal = map(int, line.split()[1:9])
-            return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+            values = list(map(int, line.split()[1:]))
+            return time.monotonic() - (values[3] + values[4]) / os.sysconf("SC_CLK_TCK")
     raise RuntimeError(f"no core {core}")
 
 

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Perdure beside Kamailio: ./dev bench. README.md in the folder above says what is measured and how."""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+import measures
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# In this order; a later one may use what an earlier one has found.
+MEASURES = {
+    "children": measures.children,
+    "rates": measures.rates,
+    "capacity": measures.capacity,
+}
+
+
+def first_line(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return "unknown"
+
+
+def machine():
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "unknown")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "memory_bytes": memory,
+        "kernel": platform.release(),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def versions(binaries):
+    return {
+        "perdure": first_line(binaries / "perdure", "--version"),
+        "commit": first_line("git", "-C", ROOT, "rev-parse", "--short", "HEAD"),
+        "kamailio": first_line("kamailio", "-v"),
+        "compiler": first_line("c++", "--version"),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binaries", type=pathlib.Path, default=ROOT / "build/bench", help="folder of perdure and the generator")
+    parser.add_argument("--out", type=pathlib.Path, default=None, help="results as JSON; default: results.json in that folder")
+    parser.add_argument("--quick", action="store_true", help="one short round, about four minutes: to work with, not to publish")
+    parser.add_argument("--rounds", type=int, default=None, help="how often each server has its turn; default 3, quick 1")
+    parser.add_argument("--warmup", type=float, default=None, help="seconds before each measurement, instead of what each server needs to be steady")
+    parser.add_argument("--only", action="append", choices=MEASURES, help="this measure alone; may be repeated")
+    arguments = parser.parse_args()
+
+    bench = measures.Bench(arguments.binaries, arguments.quick, arguments.rounds or (1 if arguments.quick else 3), arguments.warmup)
+    out = arguments.out or arguments.binaries / "results.json"
+    bench.results = {
+        "when": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "quick": arguments.quick,
+        "rounds": bench.rounds,
+        "machine": machine(),
+        "versions": versions(arguments.binaries),
+    }
+    begin = time.monotonic()
+    for name, run in MEASURES.items():
+        if arguments.only and name not in arguments.only:
+            continue
+        bench.say(f"== {name}")
+        bench.results[name] = run(bench)
+        bench.results["minutes"] = (time.monotonic() - begin) / 60
+        out.write_text(json.dumps(bench.results, indent=1))
+    bench.say(f"{out}, {bench.results['minutes']:.1f} minutes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

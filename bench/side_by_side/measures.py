@@ -1,0 +1,148 @@
+"""CPU per call and added latency at fixed rates, and capacity."""
+import pathlib
+import time
+
+import measure
+import servers
+
+# Old transactions end 32 s after their calls in Perdure (RFC 3261 Timer J, RFC 6026 Timer L: 64*T1), 5 s after in Kamailio (wt_timer). A server
+# is measured when as many old ones end as new ones begin.
+STEADY_S = {"floor": 1, "perdure": 33, "kamailio": 7}
+
+
+class Bench:
+    """What all measures share."""
+
+    def __init__(self, binaries, quick=False, rounds=3, warmup=None):
+        self.binaries = pathlib.Path(binaries)
+        self.load = self.binaries / "perdure_bench_load"
+        self.quick, self.rounds, self.warmup = quick, rounds, warmup
+        self.children = 1
+        self.results = {}
+
+    def make(self, name, **options):
+        """By name: floor, perdure, perdure_routes, perdure_off, kamailio_kemi, kamailio_native."""
+        family, _, variant = name.partition("_")
+        if family == "floor":
+            return servers.Floor(self.binaries)
+        if family == "perdure":
+            return servers.Perdure(self.binaries, persist=variant or "full", **options)
+        return servers.Kamailio(variant, **{"children": self.children, **options})
+
+    def steady_s(self, name):
+        if self.warmup is not None:
+            return self.warmup
+        return STEADY_S[name.partition("_")[0]]
+
+    def say(self, text):
+        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def calls_at(bench, server, rate, warmup, seconds, *options):
+    """Calls at a rate, after a warm-up at the same rate: what the generator reports, and CPU time of the server while it counted."""
+    load = measure.Load(bench.load, server.port, server.first_port, "--ports", server.ports, "--rate", rate, "--warmup", warmup, "--seconds", seconds, *options, core=1)
+    load.wait_for("measuring")
+    watch = measure.Watch(server.pid, 0)
+    load.wait_for("measured")
+    used = watch.end()
+    report = load.result()
+    calls = report["attempted"]
+    report["rate"] = rate
+    report["cpu_us"] = used["process_s"] * 1e6 / calls
+    report["core_us"] = used["core_s"] * 1e6 / calls
+    report["datagrams_per_call"] = (report["datagrams_sent"] + report["datagrams_received"]) / report["begun"]
+    report["holds"] = holds(report)
+    return report
+
+
+def holds(report):
+    """More than 99.9 % good calls, less than 0.1 % retransmitted INVITEs."""
+    calls = report["attempted"]
+    return report["good"] > 0.999 * calls and report["invite_retransmissions"] < 0.001 * calls
+
+
+def line_of(name, report):
+    latency = report["latency_us"]["invite"]
+    return (
+        f"{name:16} {report['rate']:6}/s  {report['cpu_us']:7.1f} us CPU/call  good {100 * report['good'] / report['attempted']:6.2f} %"
+        f"  INVITE +{latency['p50']:.0f} us p50, {latency['p99']:.0f} p99, {latency['p999']:.0f} p99.9"
+        f"  {report['datagrams_per_call']:.2f} datagrams  generator {100 * report['generator_busy']:.0f} %" + ("" if report["holds"] else "  DOES NOT HOLD")
+    )
+
+
+def run_rate(bench, name, rate, seconds, **options):
+    with bench.make(name, **options) as server:
+        report = calls_at(bench, server, rate, bench.steady_s(name), seconds)
+        if isinstance(server, servers.Kamailio):
+            report["children"] = options.get("children", bench.children)
+        bench.say(line_of(name, report))
+        return report
+
+
+def children(bench):
+    """The number of receiving processes with which Kamailio needs the least CPU per call on one core."""
+    tried = {}
+    for count in (1, 2, 4):
+        with bench.make("kamailio_kemi", children=count) as server:
+            tried[count] = calls_at(bench, server, 4000, 2 if bench.quick else 7, 3 if bench.quick else 5)
+            bench.say(line_of(f"kamailio, {count} ch.", tried[count]))
+    # A count that does not hold is out, unless none does.
+    bench.children = min(tried, key=lambda count: (not tried[count]["holds"], tried[count]["cpu_us"]))
+    bench.say(f"Kamailio runs with {bench.children} receiving processes")
+    return {"chosen": bench.children, "tried": {str(count): report for count, report in tried.items()}}
+
+
+def rates(bench):
+    """{server: {rate: [report of each round]}}; the rates of the targets in every round, the others once."""
+    proxies = ["perdure", "kamailio_kemi", "kamailio_native"]
+    seconds = 4 if bench.quick else 6
+    everyone = ["floor", *proxies]
+    plan = []
+    for round_number in range(bench.rounds):
+        if round_number == 0 and not bench.quick:
+            plan += [(name, rate) for rate in (1000, 2000) for name in everyone]
+        plan += [(name, 4000) for name in everyone]
+        plan += [(name, 10000) for name in ("floor", "perdure")]
+    found = {}
+    for name, rate in plan:
+        found.setdefault(name, {}).setdefault(str(rate), []).append(run_rate(bench, name, rate, seconds))
+    return found
+
+
+def capacity(bench):
+    """The highest step of each server that holds: {server: {"rate":, "steps": [...]}}. Steps are 4 % apart and begin at 70 % of what its CPU per
+    call at 4,000 calls per second would allow."""
+    found = {}
+    step_s = 5 if bench.quick else 15
+    for name in ("floor", "perdure", "kamailio_kemi", "kamailio_native"):
+        if name == "floor" and bench.quick:
+            continue
+        known = bench.results.get("rates", {}).get(name, {}).get("4000")
+        cpu_us = known[0]["cpu_us"] if known else run_rate(bench, name, 4000, 3)["cpu_us"]
+        found[name] = search(bench, name, 0.7 * 1e6 / cpu_us, step_s)
+        bench.say(f"{name}: {found[name]['rate']} calls per second")
+    return found
+
+
+def search(bench, name, rate, step_s):
+    """Goes up in one running server, so that it is warm at each step; where the first step does not hold, down."""
+    steps = []
+    factor = 1.08 if bench.quick else 1.04
+    while rate > 100:
+        with bench.make(name) as server:
+            warmup = bench.steady_s(name)
+            while True:
+                step = calls_at(bench, server, round(rate, -2), warmup, step_s, "--grace", 2)
+                bench.say(line_of(name, step))
+                steps.append(step)
+                if not step["holds"]:
+                    break
+                rate *= factor
+                warmup = 2
+        if len(steps) > 1 or steps[0]["holds"]:
+            break
+        steps.clear()
+        rate *= 0.7
+    good = [step for step in steps if step["holds"]]
+    limited = steps[-1]["generator_busy"] > 0.97 if steps else False
+    return {"rate": good[-1]["rate"] if good else 0, "steps": steps, "generator_was_the_limit": limited}
