@@ -102,22 +102,23 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
-def core_busy_seconds(core):
-    """Time in which the core was not idle, whoever used it, interrupts included."""
-    for line in pathlib.Path("/proc/stat").read_text().splitlines():
-        if line.startswith(f"cpu{core} "):
-            values = list(map(int, line.split()[1:]))
-            return time.monotonic() - (values[3] + values[4]) / os.sysconf("SC_CLK_TCK")
-    raise RuntimeError(f"no core {core}")
+def busy_seconds():
+    """Time in which the cores were not idle, of all cores together, whoever used them, interrupts included."""
+    values = list(map(int, pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]))
+    idle = (values[3] + values[4]) / os.sysconf("SC_CLK_TCK")
+    return os.cpu_count() * time.monotonic() - idle
 
 
 class Watch:
-    """CPU time between two moments."""
+    """CPU time of a server between two moments, and the share of the machine that neither it nor the generator took."""
 
-    def __init__(self, pid, core):
-        self.pid, self.core = pid, core
-        self.begin = time.monotonic(), cpu_seconds(pid), core_busy_seconds(core)
+    def __init__(self, server, generator):
+        self.pids = server, generator
+        self.begin = self._now()
+
+    def _now(self):
+        return time.monotonic(), *(cpu_seconds(pid) for pid in self.pids), busy_seconds()
 
     def end(self):
-        seconds = time.monotonic() - self.begin[0]
-        return {"seconds": seconds, "process_s": cpu_seconds(self.pid) - self.begin[1], "core_s": core_busy_seconds(self.core) - self.begin[2]}
+        seconds, server, generator, busy = (after - before for before, after in zip(self.begin, self._now()))
+        return {"seconds": seconds, "server_s": server, "others": max(0.0, (busy - server - generator) / (os.cpu_count() * seconds))}

@@ -10,13 +10,17 @@ import servers
 STEADY_S = {"floor": 1, "perdure": 33, "kamailio": 7}
 
 
+# A share of the machine that other processes may take before a measurement is marked. The kernel's own threads and interrupts are in it.
+DISTURBED = 0.05
+
+
 class Bench:
     """What all measures share."""
 
-    def __init__(self, binaries, quick=False, rounds=3, warmup=None):
+    def __init__(self, binaries, quick=False, rounds=3, warmup=None, only_servers=None, only_rates=None):
         self.binaries = pathlib.Path(binaries)
-        self.load = self.binaries / "perdure_bench_load"
         self.quick, self.rounds, self.warmup = quick, rounds, warmup
+        self.only_servers, self.only_rates = only_servers, only_rates
         self.children = 1
         self.results = {}
 
@@ -29,6 +33,13 @@ class Bench:
             return servers.Perdure(self.binaries, persist=variant or "full", **options)
         return servers.Kamailio(variant, **{"children": self.children, **options})
 
+    def load(self, server, *options):
+        """The generator around a server, on the other core."""
+        return measure.Load(self.binaries / "perdure_bench_load", server.port, server.first_port, "--ports", server.ports, *options, core=1)
+
+    def wants(self, name, rate=None):
+        return (not self.only_servers or name in self.only_servers) and (not self.only_rates or rate is None or rate in self.only_rates)
+
     def steady_s(self, name):
         if self.warmup is not None:
             return self.warmup
@@ -40,16 +51,16 @@ class Bench:
 
 def calls_at(bench, server, rate, warmup, seconds, *options):
     """Calls at a rate, after a warm-up at the same rate: what the generator reports, and CPU time of the server while it counted."""
-    load = measure.Load(bench.load, server.port, server.first_port, "--ports", server.ports, "--rate", rate, "--warmup", warmup, "--seconds", seconds, *options, core=1)
-    load.wait_for("measuring")
-    watch = measure.Watch(server.pid, 0)
-    load.wait_for("measured")
-    used = watch.end()
-    report = load.result()
+    with bench.load(server, "--rate", rate, "--warmup", warmup, "--seconds", seconds, *options) as load:
+        load.wait_for("measuring")
+        watch = measure.Watch(server.pid, load.pid)
+        load.wait_for("measured")
+        used = watch.end()
+        report = load.result()
     calls = report["attempted"]
     report["rate"] = rate
-    report["cpu_us"] = used["process_s"] * 1e6 / calls
-    report["core_us"] = used["core_s"] * 1e6 / calls
+    report["cpu_us"] = used["server_s"] * 1e6 / calls
+    report["others"] = used["others"]
     report["datagrams_per_call"] = (report["datagrams_sent"] + report["datagrams_received"]) / report["begun"]
     report["holds"] = holds(report)
     return report
@@ -67,6 +78,7 @@ def line_of(name, report):
         f"{name:16} {report['rate']:6}/s  {report['cpu_us']:7.1f} us CPU/call  good {100 * report['good'] / report['attempted']:6.2f} %"
         f"  INVITE +{latency['p50']:.0f} us p50, {latency['p99']:.0f} p99, {latency['p999']:.0f} p99.9"
         f"  {report['datagrams_per_call']:.2f} datagrams  generator {100 * report['generator_busy']:.0f} %" + ("" if report["holds"] else "  DOES NOT HOLD")
+        + (f"  DISTURBED: others took {100 * report['others']:.0f} % of the machine" if report["others"] > DISTURBED else "")
     )
 
 
@@ -92,20 +104,27 @@ def children(bench):
     return {"chosen": bench.children, "tried": {str(count): report for count, report in tried.items()}}
 
 
-def rates(bench):
-    """{server: {rate: [report of each round]}}; the rates of the targets in every round, the others once."""
+def plan_of_rates(bench):
+    """(server, rate) in the order of their turns. The rates of the targets come in every round, the others once."""
     proxies = ["perdure", "kamailio_kemi", "kamailio_native"]
-    seconds = 4 if bench.quick else 6
-    everyone = ["floor", *proxies]
-    plan = []
-    for round_number in range(bench.rounds):
-        if round_number == 0 and not bench.quick:
-            plan += [(name, rate) for rate in (1000, 2000) for name in everyone]
-        plan += [(name, 4000) for name in everyone]
-        plan += [(name, 10000) for name in ("floor", "perdure")]
+    every_round = [(name, 4000) for name in ("floor", *proxies)] + [(name, 10000) for name in ("floor", "perdure", "perdure_off")]
+    once = [] if bench.quick else [(name, rate) for rate in (1000, 2000) for name in ("floor", *proxies)] + [("perdure_routes", 10000)]
+    if not bench.quick:
+        every_round.append(("perdure_off", 4000))
+    if bench.only_rates:
+        # Asked for in particular: everyone at these rates, the plan above or not.
+        every_round = [(name, rate) for rate in bench.only_rates for name in bench.only_servers or ("floor", *proxies)]
+        once = []
+    plan = once + bench.rounds * every_round
+    return [(name, rate) for name, rate in plan if bench.wants(name, rate)]
+
+
+def rates(bench):
+    """{server: {rate: [report of each turn]}}."""
     found = {}
-    for name, rate in plan:
-        found.setdefault(name, {}).setdefault(str(rate), []).append(run_rate(bench, name, rate, seconds))
+    for name, rate in plan_of_rates(bench):
+        report = run_rate(bench, name, rate, 4 if bench.quick else 6)
+        found.setdefault(name, {}).setdefault(str(rate), []).append(report)
     return found
 
 
@@ -115,7 +134,7 @@ def capacity(bench):
     found = {}
     step_s = 5 if bench.quick else 15
     for name in ("floor", "perdure", "kamailio_kemi", "kamailio_native"):
-        if name == "floor" and bench.quick:
+        if not bench.wants(name) or (name == "floor" and bench.quick):
             continue
         known = bench.results.get("rates", {}).get(name, {}).get("4000")
         cpu_us = known[0]["cpu_us"] if known else run_rate(bench, name, 4000, 3)["cpu_us"]

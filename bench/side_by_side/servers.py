@@ -128,10 +128,10 @@ class Perdure(Server):
 
     def start(self):
         super().start()
-        self._find_live_folder()
+        self.find_live_folder()
         return self
 
-    def _find_live_folder(self):
+    def find_live_folder(self):
         """The state of open calls is in memory-backed files elsewhere, which must go when the server is killed."""
         engine = int((self.state / "engine.pid").read_text())
         found = re.search(r" (/\S+)/live\.store", pathlib.Path(f"/proc/{engine}/maps").read_text())

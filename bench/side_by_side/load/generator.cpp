@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <ctime>
 
 namespace perdure::bench {
 namespace {
@@ -114,6 +115,12 @@ bool Generator::turn(std::uint64_t now) {
   return something;
 }
 
+void Generator::rest(bool something) const {
+  if (something || options_.idle_sleep_us <= 0) return;
+  const timespec time{0, static_cast<long>(options_.idle_sleep_us * 1000)};
+  ::nanosleep(&time, nullptr);
+}
+
 void Generator::run(const std::function<void(bool)>& measuring) {
   begin_ = now_ns();
   std::uint64_t now = begin_, busy = 0, measured_from = 0;
@@ -126,7 +133,8 @@ void Generator::run(const std::function<void(bool)>& measuring) {
     const bool something = turn(now);
     const std::uint64_t after = now_ns();
     if (something && watching_) busy += after - now;
-    now = after;
+    rest(something);
+    now = now_ns();
   }
   if (watching_) report_.gap_max_ns = std::max(report_.gap_max_ns, now - last_response_);
   watching_ = false;
@@ -134,7 +142,7 @@ void Generator::run(const std::function<void(bool)>& measuring) {
   measuring(false);
   const std::uint64_t deadline = now + static_cast<std::uint64_t>(options_.grace_s * 1e9);
   while ((options_.open != 0 ? ringing_ < total_ : active_ > 0) && now < deadline) {
-    (void)turn(now);
+    rest(turn(now));
     now = now_ns();
   }
   hold(50'000'000);  // the last ACK is on its way
@@ -142,11 +150,12 @@ void Generator::run(const std::function<void(bool)>& measuring) {
 
 void Generator::hold(std::uint64_t nanoseconds) {
   const std::uint64_t deadline = now_ns() + nanoseconds;
-  for (std::uint64_t now = now_ns(); now < deadline; now = now_ns()) (void)turn(now);
+  for (std::uint64_t now = now_ns(); now < deadline; now = now_ns()) rest(turn(now));
 }
 
 const GeneratorReport& Generator::report() {
   report_.begun = begun_;
+  report_.invite_bytes = lines_.front()->messages.invite.size();
   report_.sent = report_.received = 0;
   for (const auto& line : lines_) {
     report_.sent += line->caller.sent() + line->callee.sent();

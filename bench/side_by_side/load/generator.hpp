@@ -21,14 +21,16 @@ struct GeneratorOptions {
   double warmup_s = 1, seconds = 5, grace_s = 5;
   double ring_ms = 0, hold_ms = 0;
   unsigned cancel_percent = 0;
-  std::uint32_t open = 0;  // so many calls that ring and never end, instead of answered ones
+  double idle_sleep_us = 0;  // 0: spins, which takes a whole core and measures best
+  std::uint32_t open = 0;    // so many calls that ring and never end, instead of answered ones
 };
 
 // Counters are those of calls that began after the warm-up, but for datagrams.
 struct GeneratorReport {
   std::uint64_t attempted = 0, good = 0, failed = 0, reached = 0, acknowledged = 0, unexpected = 0;
   std::uint64_t invite_retransmissions = 0, calls_retransmitted = 0, other_retransmissions = 0;
-  std::uint64_t received = 0, sent = 0;                // datagrams, warm-up included
+  std::uint64_t received = 0, sent = 0;  // datagrams, warm-up included
+  std::uint64_t invite_bytes = 0;
   std::uint64_t begun = 0;                             // calls, warm-up included
   std::uint64_t gap_max_ns = 0;                        // longest time without any response to a caller
   std::uint64_t late_max_ns = 0;                       // longest time by which a call began later than scheduled
@@ -59,6 +61,8 @@ class Generator {
 
   [[nodiscard]] Call* find(std::uint32_t number);
   [[nodiscard]] Line& line_of(const Call& call) { return *lines_[call.number % lines_.size()]; }
+  // Sleeps when there was nothing to do, if it is to.
+  void rest(bool something) const;
   [[nodiscard]] bool turn(std::uint64_t now);  // did something happen?
   void begin_calls(std::uint64_t now);
   void begin_call(std::uint64_t due);

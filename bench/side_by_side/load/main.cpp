@@ -32,6 +32,7 @@ nlohmann::json json_of(const GeneratorReport& report) {
           {"calls_retransmitted", report.calls_retransmitted},
           {"other_retransmissions", report.other_retransmissions},
           {"begun", report.begun},
+          {"invite_bytes", report.invite_bytes},
           {"datagrams_sent", report.sent},
           {"datagrams_received", report.received},
           {"gap_max_ms", static_cast<double>(report.gap_max_ns) / 1e6},
@@ -71,13 +72,14 @@ int main(int argc, char** argv) {
   app.add_option("--ring", options.ring_ms, "ms from 180 to 200");
   app.add_option("--hold", options.hold_ms, "ms from ACK to BYE");
   app.add_option("--cancel", options.cancel_percent, "percentage of calls that are cancelled while they ring")->check(CLI::Range(0, 100));
+  app.add_option("--idle-sleep", options.idle_sleep_us, "us to sleep when there is nothing to do, for a core that is shared; 0: never");
   app.add_option("--open", options.open, "open so many calls that ring until SIGTERM, instead");
   CLI11_PARSE(app, argc, argv);
 
-  std::signal(SIGTERM, [](int) { stopped = 1; });
   Generator generator(options);
   generator.run([](bool begins) { say(begins ? "measuring" : "measured"); });
   if (options.open != 0) {
+    std::signal(SIGTERM, [](int) { stopped = 1; });
     say("holding");
     while (stopped == 0) generator.hold(10'000'000);
   }

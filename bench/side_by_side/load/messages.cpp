@@ -14,9 +14,10 @@ constexpr std::string_view branch_mark = ";branch=z9hG4bK";
 std::string session_description(std::uint16_t port) {
   return fmt::format(
       "v=0\r\no=- 3878123456 3878123456 IN IP4 127.0.0.1\r\ns=call\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-      "m=audio {} RTP/AVP 9 8 0 18 101\r\na=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
+      "m=audio {} RTP/AVP 106 9 8 0 18 101\r\na=rtpmap:106 opus/48000/2\r\na=fmtp:106 useinbandfec=1\r\na=rtpmap:9 G722/8000\r\na=rtpmap:8 "
+      "PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n"
       "a=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n"
-      "a=rtcp:{} IN IP4 127.0.0.1\r\na=sendrecv\r\n",
+      "a=rtcp:{} IN IP4 127.0.0.1\r\na=sendrecv\r\na=maxptime:150\r\na=rtcp-mux\r\na=mid:0\r\n",
       port, port + 1);
 }
 
@@ -146,15 +147,16 @@ Messages::Messages(std::uint16_t caller, std::uint16_t callee) {
   const std::string contact = fmt::format("Contact: <sip:alice@127.0.0.1:{}>\r\n", caller);
   const std::string offer = session_description(20000), no_body = "Content-Length: 0\r\n\r\n";
   const std::string features =
-      "User-Agent: Perdure bench\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, REFER, NOTIFY\r\n"
-      "Supported: replaces, outbound\r\n";
+      "User-Agent: Perdure bench generator v1\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, REFER, NOTIFY\r\n"
+      "Supported: replaces, outbound, timer\r\nSession-Expires: 1800\r\nMin-SE: 90\r\n";
   const auto with_body = [](const std::string& body) {
     return fmt::format("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
   };
   const auto whole = [](const Request& parts) { return Pattern(parts.head + parts.tail); };
   const std::string tag = ";tag=b########";
 
-  invite = whole(make("INVITE", 'i', 1, {}, caller, callee, contact + features + with_body(offer)));
+  invite = whole(make("INVITE", 'i', 1, {}, caller, callee,
+                      contact + features + "P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n" + with_body(offer)));
   cancel = whole(make("CANCEL", 'i', 1, {}, caller, callee, no_body));
   reject_ack = whole(make("ACK", 'i', 1, tag, caller, callee, no_body));
   const Request ack = make("ACK", 'a', 1, tag, caller, callee, contact + no_body);

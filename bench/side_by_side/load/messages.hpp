@@ -40,6 +40,7 @@ class Pattern {
   Pattern() = default;
   // "########" stands where the number goes.
   explicit Pattern(std::string text);
+  [[nodiscard]] std::size_t size() const { return text_.size(); }
   // Returns the end of what was written.
   char* write(char* out, std::uint32_t call) const;
 
