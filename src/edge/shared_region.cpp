@@ -131,6 +131,10 @@ std::string_view SharedRegion::bytes(SlotId id) const {
   return {data_ + slot_index(id.worker, id.slot) * data_stride, std::min<std::size_t>(length(id), datagram_bytes_max)};
 }
 
+bool SharedRegion::is_sound(SlotId id, std::size_t socket_count) {
+  return length(id) <= datagram_bytes_max && info(id).socket < socket_count && source(id).family != Family::None;
+}
+
 std::vector<SlotId> SharedRegion::taken() {
   std::vector<SlotId> found;
   for (std::uint32_t worker = 0; worker < worker_count_; ++worker) {

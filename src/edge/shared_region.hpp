@@ -78,6 +78,9 @@ class SharedRegion {
   [[nodiscard]] std::string_view bytes(SlotId id) const;
   [[nodiscard]] SocketAddress source(SlotId id) const { return SocketAddress::from_native(names_[slot_index(id.worker, id.slot)]); }
   [[nodiscard]] SlotInfo& info(SlotId id) { return infos_[slot_index(id.worker, id.slot)]; }
+  // Whether the kernel can have filled a taken slot so, from one of `socket_count` sockets. An engine may have written anywhere before it
+  // died: what is not sound must not be worked on.
+  [[nodiscard]] bool is_sound(SlotId id, std::size_t socket_count);
   // The effect is committed and its outputs have left. Any thread: the worker that owned the message.
   void finish(SlotId id) { std::atomic_ref(header(id).msg_len).store(0, std::memory_order_release); }
   // Everything taken and not finished, in the order in which each worker received it.

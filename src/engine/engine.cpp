@@ -110,6 +110,11 @@ void Engine::redeliver() {
   edge::SharedRegion& region = *options_.region;
   std::vector<std::uint64_t> next(options_.workers, 1);
   for (const auto slot : region.taken()) {
+    if (!region.is_sound(slot, options_.proxy.sockets.size())) {
+      log::error("a receive slot that the engine before damaged is dropped");
+      region.finish(slot);
+      continue;
+    }
     const std::uint32_t owner = proxy::partition_of(region.bytes(slot), partition_count()) % options_.workers;
     next[slot.worker] = std::max(next[slot.worker], region.info(slot).sequence + 1);
     workers_[owner]->redeliver(slot);

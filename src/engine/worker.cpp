@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +22,9 @@ constexpr Duration tick_interval = 50ms, heartbeat_interval = 5ms;
 constexpr int longest_wait_ms = 50;  // so that the watchdog sees a worker tick
 constexpr int full_wait_ms = 1;      // while every receive slot waits for another worker
 constexpr std::uint32_t wake_event = UINT32_MAX;
+// To be woken costs several times what a datagram costs. When they come closer together than this, they are let gather so long: a worker
+// turns at most once in that time, and less often wakes for one datagram. A message waits half of it on average.
+constexpr Duration gather_time = 200us;
 
 }  // namespace
 
@@ -103,6 +108,7 @@ void Worker::tick() {
 }
 
 void Worker::run() {
+  (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);  // ns; the default of 50 us is a quarter of gather_time
   (void)pthread_setname_np(pthread_self(), fmt::format("worker-{}", index_).c_str());
   process_redelivered();
   while (!stop_.load(std::memory_order_acquire)) turn();
@@ -151,14 +157,28 @@ int Worker::wait_ms() {
   return static_cast<int>(std::min<std::int64_t>((next - now + 999us) / 1ms, longest_wait_ms));
 }
 
+// Returns at once unless the last datagrams came soon after those before. What is handed over meanwhile waits, too.
+void Worker::gather() {
+  if (!std::exchange(gathering_, false)) return;
+  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(turn_begin_ + gather_time - engine_.now());
+  if (left <= 0ns) return;
+  const timespec pause{0, left.count()};
+  (void)nanosleep(&pause, nullptr);
+}
+
 void Worker::turn() {
   tick();
+  gather();
+  const Time waiting_since = engine_.now();
   wait();
-  now_ = engine_.now();
+  now_ = turn_begin_ = engine_.now();
+  const std::uint64_t before = local_.datagrams_received;
   ++local_.turns;
   take_over();
   for (std::uint16_t socket = 0; socket < sockets_.size(); ++socket)
     if (std::exchange(readable_[socket], std::uint8_t{0})) receive(socket);
+  const std::uint64_t received = local_.datagrams_received - before;
+  gathering_ = received > 0 && received < edge::batch_size && now_ - waiting_since < gather_time;
   proxy_->on_tick(now_, outputs_);
   if (now_ >= next_tick_) {
     next_tick_ = now_ + tick_interval;

@@ -44,6 +44,7 @@ class Worker {
   void process_redelivered();
   void turn();
   void tick();
+  void gather();
   void wait();
   bool wait_for_event(int wait_ms);
   void receive(std::uint16_t socket);
@@ -70,9 +71,10 @@ class Worker {
   std::vector<net::Datagram> sending_;
   std::vector<std::uint8_t> readable_, notify_;
   int epoll_ = -1, event_ = -1;
+  bool gathering_ = false;
   bool full_ = false;  // a socket could be read, but no batch was free
   std::uint64_t sequence_ = 0;
-  Time now_{}, next_tick_{}, next_heartbeat_{};
+  Time now_{}, turn_begin_{}, next_tick_{}, next_heartbeat_{};
   EngineCounters local_;
 
   std::atomic<bool> sleeping_{false}, stop_{false}, mail_{false};

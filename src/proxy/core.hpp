@@ -72,7 +72,7 @@ class Proxy::Impl {
   // ---- forwarding.cpp ----
   int relay(RoutingContext& context);
   [[nodiscard]] std::optional<NextHop> next_hop(const RoutingContext& context, const Target& target) const;
-  [[nodiscard]] std::optional<NextHop> resolve(std::string_view uri, std::uint16_t preferred_socket) const;
+  [[nodiscard]] std::optional<NextHop> resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const;
   // The request as it leaves, in `out`. Uses frame.branch_edits, which the branch route may have filled.
   void write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop, std::string_view branch_parameter,
                        sip::Edits& edits, std::uint32_t breadth, std::string& out) const;

@@ -1,6 +1,4 @@
 // RFC 3261 16.5 and 16.6: the target set, and a client transaction for each of its members.
-#include <fmt/compile.h>
-
 #include <algorithm>
 #include <charconv>
 
@@ -15,18 +13,16 @@ namespace perdure::proxy {
 using transaction::Branch;
 using transaction::State;
 
-std::optional<NextHop> Proxy::Impl::resolve(std::string_view text, std::uint16_t preferred_socket) const {
-  if (const auto address = sip::NameAddr::parse(text); address && !address->uri.empty()) text = address->uri;
-  const auto uri = sip::Uri::parse(text);
-  if (!uri || uri->scheme != sip::Scheme::Sip) return std::nullopt;
+std::optional<NextHop> Proxy::Impl::resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const {
+  if (uri.scheme != sip::Scheme::Sip) return std::nullopt;
   NextHop hop;
-  if (const auto transport = uri->param("transport")) {
-    const auto known = transport_from(*transport);
-    if (known != Transport::Udp) return std::nullopt;
+  std::string_view host = uri.host;
+  if (!uri.params.empty()) {
+    const auto transport = uri.param("transport");
+    if (transport && transport_from(*transport) != Transport::Udp) return std::nullopt;
+    if (const auto maddr = uri.param("maddr")) host = *maddr;
   }
-  std::string_view host = uri->host;
-  if (const auto maddr = uri->param("maddr")) host = *maddr;
-  const auto address = SocketAddress::parse(host, uri->port ? uri->port : std::uint16_t{5060});
+  const auto address = SocketAddress::parse(host, uri.port ? uri.port : std::uint16_t{5060});
   if (!address || !address->is_unicast()) return std::nullopt;
   hop.address = *address;
   const auto fits = [&](std::size_t index) {
@@ -44,14 +40,21 @@ std::optional<NextHop> Proxy::Impl::resolve(std::string_view text, std::uint16_t
 
 // 16.6 item 7: a destination set on purpose, else the top Route, else the Request-URI.
 std::optional<NextHop> Proxy::Impl::next_hop(const RoutingContext& context, const Target& target) const {
-  const std::uint16_t socket = context.received->socket;
-  if (!target.destination_uri.empty()) return resolve(target.destination_uri, socket);
+  const auto resolve_text = [&](std::string_view text) -> std::optional<NextHop> {
+    const auto uri = sip::Uri::parse(text);
+    return uri ? resolve(*uri, context.received->socket) : std::nullopt;
+  };
+  if (!target.destination_uri.empty()) return resolve_text(target.destination_uri);
   if (context.request_uri_route.empty()) {
     std::size_t index = 0;
-    for (const auto& value : context.message->values(sip::HeaderName::Route))
-      if (index++ == context.routes_removed) return resolve(value.text, socket);
+    for (const auto& value : context.message->values(sip::HeaderName::Route)) {
+      if (index++ != context.routes_removed) continue;
+      const auto address = sip::NameAddr::parse(value.text);
+      return address ? resolve_text(address->uri) : std::nullopt;
+    }
   }
-  return resolve(target.uri.empty() ? context.message->request_uri() : std::string_view(target.uri), socket);
+  if (!target.uri.empty()) return resolve_text(target.uri);
+  return context.message->uri() ? resolve(*context.message->uri(), context.received->socket) : std::nullopt;
 }
 
 void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop,
@@ -59,13 +62,11 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   const sip::Message& request = *context.message;
   const auto& socket = options_.sockets[hop.socket];
   if (!target.uri.empty()) edits.set_request_uri(target.uri);
-  char line[512];
+  char number[16];
   // Item 3: Max-Forwards.
   if (const auto* field = request.find(sip::HeaderName::MaxForwards)) {
-    const auto end = fmt::format_to_n(line, sizeof line, FMT_COMPILE("{}"),
-                                      std::min<std::uint32_t>(request.max_forwards().value_or(70), context.max_forwards_most) - 1)
-                         .out;
-    edits.replace_value(*field, {line, static_cast<std::size_t>(end - line)});
+    const auto hops = std::min<std::uint32_t>(request.max_forwards().value_or(70), context.max_forwards_most) - 1;
+    edits.replace_value(*field, {number, std::to_chars(number, number + sizeof number, hops).ptr});
   } else {
     edits.append("Max-Forwards: 70\r\n");
   }
@@ -76,9 +77,9 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
     edits.insert_before(sip::HeaderName::RecordRoute, text_);
   }
   if (breadth) {
-    const auto end = fmt::format_to_n(line, sizeof line, FMT_COMPILE("Max-Breadth: {}\r\n"), breadth).out;
     if (const auto* field = request.find("Max-Breadth")) edits.remove(*field);
-    edits.append({line, static_cast<std::size_t>(end - line)});
+    text_.assign("Max-Breadth: ").append(number, std::to_chars(number, number + sizeof number, breadth).ptr).append("\r\n");
+    edits.append(text_);
   }
   // The received and rport of the hop before us (18.2.1, RFC 3581), then item 8: our own Via on top.
   if (const sip::Via* top = request.top_via()) {
@@ -89,10 +90,10 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
       if (text_ != value.text) edits.replace_range(value.begin, value.end, text_);
       break;
     }
-    const auto end = fmt::format_to_n(line, sizeof line, FMT_COMPILE("Via: SIP/2.0/{} {}:{};branch={}{}\r\n"), via_name(socket.transport),
-                                      socket.advertised_host, socket.advertised_port, branch_parameter, context.local_rport ? ";rport" : "")
-                         .out;
-    edits.insert_line_before(*field, {line, static_cast<std::size_t>(end - line)});
+    const auto port_end = std::to_chars(number, number + sizeof number, socket.advertised_port).ptr;
+    text_.assign("Via: SIP/2.0/").append(via_name(socket.transport)).append(" ").append(socket.advertised_host).append(":");
+    text_.append(number, port_end).append(";branch=").append(branch_parameter).append(context.local_rport ? ";rport\r\n" : "\r\n");
+    edits.insert_line_before(*field, text_);
   }
   edits.serialize_append(request, out);
 }

@@ -25,7 +25,7 @@ std::optional<RouteValue> parse_route(const sip::Message::Value& value) {
 int Proxy::Impl::loose_route(RoutingContext& context) {
   const sip::Message& request = *context.message;
   if (context.routes_removed != 0 || !request.find(sip::HeaderName::Route)) return -1;
-  const auto ruri = sip::Uri::parse(request.request_uri());
+  const sip::Uri* ruri = request.uri();
   std::optional<RouteValue> first, second, last;
   std::size_t count = 0;
   for (const auto& value : request.values(sip::HeaderName::Route)) {

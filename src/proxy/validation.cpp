@@ -8,8 +8,8 @@ namespace perdure::proxy {
 Proxy::Impl::Refusal Proxy::Impl::validate(const RoutingContext& context) const {
   const sip::Message& request = *context.message;
   // Item 2: what scheme we can route by. With a destination of its own or a Route the Request-URI need not be ours to understand.
-  const std::string_view uri_text = context.target.uri.empty() ? request.request_uri() : std::string_view(context.target.uri);
-  const auto uri = sip::Uri::parse(uri_text);
+  const auto changed = context.target.uri.empty() ? std::nullopt : sip::Uri::parse(context.target.uri);
+  const sip::Uri* uri = context.target.uri.empty() ? request.uri() : changed ? &*changed : nullptr;
   const bool routed = !context.target.destination_uri.empty() || request.count(sip::HeaderName::Route) > context.routes_removed;
   if (!uri) return {400, "Bad Request-URI", {}};
   if (uri->scheme != sip::Scheme::Sip && uri->scheme != sip::Scheme::Sips && !routed) return {416, "Unsupported URI Scheme", {}};

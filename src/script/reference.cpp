@@ -43,7 +43,7 @@ std::string script_reference() {
     out += fmt::format("### {}\n\n| function | returns | where | what it does |\n| --- | --- | --- | --- |\n", module.title);
     for (const Function& function : module.functions()) {
       const auto name = module.name.empty() ? std::string(function.name) : fmt::format("{}.{}", module.name, function.name);
-      out += fmt::format("| `{}({})` | {} | {} | {}{}{} |\n", name, function.parameters, returns_text(function.returns),
+      out += fmt::format("| `{}({})` | {} | {} | {}{}{} |\n", name, function.parameters.text, returns_text(function.returns),
                          routes_text(function.routes), function.text, function.difference.empty() ? "" : " *Unlike Kamailio:* ",
                          function.difference);
     }

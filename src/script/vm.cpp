@@ -191,26 +191,30 @@ void Vm::on_count(lua_State* lua, lua_Debug*) {
   lua_error(lua);
 }
 
+// The global of that name, whatever it is.
+void Vm::push_function(lua_State* lua, std::string_view name) {
+  lua_pushlstring(lua, name.data(), name.size());
+  lua_rawget(lua, LUA_GLOBALSINDEX);  // raw: a metatable of the script could raise an error, and nothing would catch it here
+}
+
 bool Vm::has_function(std::string_view name) {
-  lua_pushvalue(lua_, LUA_GLOBALSINDEX);
-  lua_pushlstring(lua_, name.data(), name.size());
-  lua_rawget(lua_, -2);  // raw: a metatable of the script could raise an error, and nothing would catch it here
+  push_function(lua_, name);
   const bool found = lua_isfunction(lua_, -1);
-  lua_pop(lua_, 2);
+  lua_pop(lua_, 1);
   return found;
 }
 
 Result<> Vm::call(std::string_view name, Run& run) {
-  if (!has_function(name)) return fail(chunk_name(options_) + ": there is no function " + std::string(name));
   lua_State* thread = take_thread();
+  push_function(thread, name);
+  if (!lua_isfunction(thread, -1)) {
+    give_back(thread);
+    return fail(chunk_name(options_) + ": there is no function " + std::string(name));
+  }
   run.thread = thread;
   Run* const outer = innermost_;
   if (!outer) begin_budget(options_.instruction_limit);
   innermost_ = &run;
-  lua_pushvalue(thread, LUA_GLOBALSINDEX);
-  lua_pushlstring(thread, name.data(), name.size());
-  lua_rawget(thread, -2);
-  lua_remove(thread, -2);
   const int status = lua_resume(thread, 0);
   innermost_ = outer;
 
@@ -302,20 +306,24 @@ std::string_view route_name(proxy::RouteKind kind) {
 
 // False: error_ says what the script did wrong.
 bool Vm::perform(lua_State* lua, const Function& function) {
+  if (innermost_) return perform(lua, function, *innermost_);
+  Run outside;  // no message
+  return perform(lua, function, outside);
+}
+
+bool Vm::perform(lua_State* lua, const Function& function, Run& run) {
   result_kind_ = Result_::Nil;
   result_number_ = 0;
   const auto refuse = [&](std::string why) {
     error_ = where(lua, chunk_name(options_)) + full_name(function) + ": " + std::move(why);
     return false;
   };
-  Run outside;  // no message
-  Run* const run = innermost_ ? innermost_ : &outside;
   if (!innermost_ && !(loading_ && (function.routes & routes::load))) return refuse("there is no message outside of a callback");
   if (innermost_) {
-    if (!(function.routes & routes::of(run->kind))) return refuse("cannot be called in " + std::string(route_name(run->kind)));
-    if (run->leave != Leave::No) return refuse("the callback has ended");
+    if (!(function.routes & routes::of(run.kind))) return refuse("cannot be called in " + std::string(route_name(run.kind)));
+    if (run.leave != Leave::No) return refuse("the callback has ended");
   }
-  Call call(*this, *run);
+  Call call(*this, run);
   if (!take_arguments(lua, function, call)) return refuse(std::move(error_));
   const int result = function.call(call);
   if (call.failed_) return refuse(std::move(error_));
@@ -323,8 +331,8 @@ bool Vm::perform(lua_State* lua, const Function& function) {
     result_kind_ = Result_::Number;
     result_number_ = result;
   }
-  if (run->leave != Leave::No && lua != run->thread) {
-    run->leave = Leave::No;
+  if (run.leave != Leave::No && lua != run.thread) {
+    run.leave = Leave::No;
     return refuse("cannot be called in a coroutine that the script made");
   }
   return true;
@@ -332,46 +340,34 @@ bool Vm::perform(lua_State* lua, const Function& function) {
 
 // Numbers and texts stand for each other, as Lua has it.
 bool Vm::take_arguments(lua_State* lua, const Function& function, Call& call) {
+  const Parameters& parameters = function.parameters;
   const int given = lua_gettop(lua);
-  std::string_view rest = function.parameters;
-  int index = 0;
-  for (; !rest.empty(); ++index) {
-    const std::size_t comma = rest.find(", ");
-    std::string_view one = rest.substr(0, comma);
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 2);
-    const bool optional = one.starts_with('[');
-    if (optional) one.remove_prefix(1);
-    if (index >= given) {
-      if (optional) break;
-      error_ = "takes (" + std::string(function.parameters) + ")";
-      return false;
-    }
-    PERDURE_ASSERT(static_cast<std::size_t>(index) < Call::arguments_max);
-    auto& argument = call.arguments_[index];
-    const int type = lua_type(lua, index + 1);
-    const bool number = one.starts_with("int ");
+  if (given < parameters.required || given > parameters.count) {
+    error_ = "takes (" + std::string(parameters.text) + ")";
+    return false;
+  }
+  PERDURE_ASSERT(parameters.count <= Call::arguments_max);
+  for (; static_cast<int>(call.count_) < given; ++call.count_) {
+    const int index = static_cast<int>(call.count_) + 1;
+    auto& argument = call.arguments_[call.count_];
+    const int type = lua_type(lua, index);
     if (type != LUA_TNUMBER && type != LUA_TSTRING) {
-      error_ = "argument " + std::to_string(index + 1) + " is " + luaL_typename(lua, index + 1) + ", it takes (" +
-               std::string(function.parameters) + ")";
+      error_ =
+          "argument " + std::to_string(index) + " is " + luaL_typename(lua, index) + ", it takes (" + std::string(parameters.text) + ")";
       return false;
     }
-    if (number) {
-      const lua_Number value = lua_tonumber(lua, index + 1);
-      if (!lua_isnumber(lua, index + 1) || !(std::abs(value) < 9e15)) {
-        error_ = "argument " + std::to_string(index + 1) + " is no integer";
+    if (parameters.is_integer(call.count_)) {
+      const lua_Number value = lua_tonumber(lua, index);
+      if (!lua_isnumber(lua, index) || !(std::abs(value) < 9e15)) {
+        error_ = "argument " + std::to_string(index) + " is no integer";
         return false;
       }
       argument.number = static_cast<std::int64_t>(value);
     } else {
       std::size_t size = 0;
-      const char* text = lua_tolstring(lua, index + 1, &size);
+      const char* text = lua_tolstring(lua, index, &size);
       argument.text = {text, size};
     }
-    ++call.count_;
-  }
-  if (given > index) {
-    error_ = "takes (" + std::string(function.parameters) + ")";
-    return false;
   }
   return true;
 }
@@ -382,26 +378,19 @@ int Vm::call_by_name(Call& call) {
     return call.fail("there is no function " + std::string(call.text(0)));
   if (!(function->routes & routes::of(call.run.kind)))
     return call.fail(full_name(*function) + " cannot be called in " + std::string(route_name(call.run.kind)));
+  const Parameters& parameters = function->parameters;
+  const std::size_t given = call.count() - 1;  // without the name
+  if (given < parameters.required || given > parameters.count)
+    return call.fail(full_name(*function) + " takes (" + std::string(parameters.text) + ")");
   Call inner(*this, call.run);
-  std::size_t given = 1;
-  for (std::string_view rest = function->parameters; !rest.empty(); ++given) {
-    const std::size_t comma = rest.find(", ");
-    std::string_view one = rest.substr(0, comma);
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 2);
-    const bool optional = one.starts_with('[');
-    if (optional) one.remove_prefix(1);
-    if (!call.has(given)) {
-      if (optional) break;
-      return call.fail(full_name(*function) + " takes (" + std::string(function->parameters) + ")");
-    }
-    auto& argument = inner.arguments_[inner.count_++];
-    argument.text = call.text(given);
-    if (!one.starts_with("int ")) continue;
+  for (; inner.count_ < given; ++inner.count_) {
+    auto& argument = inner.arguments_[inner.count_];
+    argument.text = call.text(inner.count_ + 1);
+    if (!parameters.is_integer(inner.count_)) continue;
     const auto [end, error] = std::from_chars(argument.text.data(), argument.text.data() + argument.text.size(), argument.number);
     if (error != std::errc{} || end != argument.text.data() + argument.text.size())
       return call.fail(full_name(*function) + ": \"" + std::string(argument.text) + "\" is no integer");
   }
-  if (call.count() > given) return call.fail(full_name(*function) + " takes (" + std::string(function->parameters) + ")");
   const int result = function->call(inner);
   call.failed_ = inner.failed_;
   return result;

@@ -63,7 +63,9 @@ class Vm {
 
   static int trampoline(lua_State* lua);
   static void on_count(lua_State* lua, lua_Debug* debug);
+  static void push_function(lua_State* lua, std::string_view name);
   [[nodiscard]] bool perform(lua_State* lua, const Function& function);
+  [[nodiscard]] bool perform(lua_State* lua, const Function& function, Run& run);
   [[nodiscard]] bool take_arguments(lua_State* lua, const Function& function, Call& call);
   void begin_budget(std::uint64_t instructions);
   [[nodiscard]] std::string error_text(lua_State* thread) const;

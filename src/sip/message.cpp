@@ -31,7 +31,7 @@ void Message::reset(std::string_view bytes) {
   via_.seen = Seen::Unknown;
   cseq_.seen = Seen::Unknown;
   from_.seen = to_.seen = Seen::Unknown;
-  uri_.seen = Seen::Unknown;
+  uri_.seen = from_uri_.seen = to_uri_.seen = Seen::Unknown;
 }
 
 void Message::refuse(std::uint16_t status, std::string_view reason) {

@@ -85,6 +85,8 @@ class Message {
   [[nodiscard]] const NameAddr* from() const;
   [[nodiscard]] const NameAddr* to() const;
   [[nodiscard]] const Uri* uri() const;  // the Request-URI
+  [[nodiscard]] const Uri* from_uri() const;
+  [[nodiscard]] const Uri* to_uri() const;
   [[nodiscard]] std::string_view call_id() const;
   [[nodiscard]] std::optional<std::uint32_t> max_forwards() const;  // 0..255
 
@@ -131,7 +133,7 @@ class Message {
   mutable Lazy<Via> via_;
   mutable Lazy<CSeq> cseq_;
   mutable Lazy<NameAddr> from_, to_;
-  mutable Lazy<Uri> uri_;
+  mutable Lazy<Uri> uri_, from_uri_, to_uri_;
   std::array<HeaderField, headers_max> fields_;
 };
 

@@ -63,6 +63,13 @@ const Uri* Message::uri() const {
   return uri_.get([this] { return Uri::parse(request_uri_); });
 }
 
+const Uri* Message::from_uri() const {
+  return from_uri_.get([this] { return from() ? Uri::parse(from()->uri) : std::nullopt; });
+}
+const Uri* Message::to_uri() const {
+  return to_uri_.get([this] { return to() ? Uri::parse(to()->uri) : std::nullopt; });
+}
+
 std::string_view Message::call_id() const {
   const HeaderField* field = find(HeaderName::CallId);
   if (!field) return {};
@@ -112,8 +119,8 @@ std::expected<void, ParseError> Message::check() const {
   if (version_ != "SIP/2.0" && !equals_ignore_case(version_, "SIP/2.0")) return std::unexpected(ParseError{505, "Version Not Supported"});
   if (const auto error = check_single_values()) return std::unexpected(*error);
   if (!top_via()) return std::unexpected(ParseError{400, "Bad Via header"});
-  if (!from() || !Uri::parse(from()->uri)) return std::unexpected(ParseError{400, "Bad From header"});
-  if (!to() || !Uri::parse(to()->uri)) return std::unexpected(ParseError{400, "Bad To header"});
+  if (!from_uri()) return std::unexpected(ParseError{400, "Bad From header"});
+  if (!to_uri()) return std::unexpected(ParseError{400, "Bad To header"});
   if (call_id().empty()) return std::unexpected(ParseError{400, "Bad Call-ID header"});
   if (!cseq()) return std::unexpected(ParseError{400, "Bad CSeq header"});
   if (is_request())

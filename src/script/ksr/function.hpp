@@ -73,10 +73,31 @@ class Call {
   bool failed_ = false;  // here and not in the VM: t_relay runs a branch route, whose calls may fail while this one does not
 };
 
+// "int code, string reason, [string more]": read when the program is compiled, since every call looks at it. "any" takes text or number.
+struct Parameters {
+  std::string_view text;
+  std::uint8_t count = 0, required = 0;
+  std::uint8_t integers = 0;  // a bit for each that is "int"
+
+  constexpr Parameters(const char* list) : text(list) {
+    for (std::string_view rest = text; !rest.empty(); ++count) {
+      const std::size_t comma = rest.find(", ");
+      std::string_view one = rest.substr(0, comma);
+      rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 2);
+      if (one.starts_with('['))
+        one.remove_prefix(1);
+      else
+        ++required;
+      if (one.starts_with("int ")) integers |= static_cast<std::uint8_t>(1U << count);
+    }
+  }
+  [[nodiscard]] constexpr bool is_integer(std::size_t index) const { return (integers >> index & 1U) != 0; }
+};
+
 struct Function {
   std::string_view module;  // empty: KSR.name
   std::string_view name;
-  std::string_view parameters;  // "int code, string reason, [string more]"; "any" takes text or number
+  Parameters parameters;
   Returns returns = Returns::Integer;
   Routes routes = routes::any;
   std::string_view text;        // what it does

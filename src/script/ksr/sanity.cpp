@@ -19,14 +19,10 @@ struct Refusal {
   std::string_view reason;
 };
 
-bool uri_valid(const sip::NameAddr* address) {
-  return address && sip::Uri::parse(address->uri);
-}
-
 Refusal check_uris(const sip::Message& message, std::int64_t which) {
   if ((which & 1) && !message.uri()) return {400, "Bad Request URI"};
-  if ((which & 2) && !uri_valid(message.from())) return {400, "Bad From URI"};
-  if ((which & 4) && !uri_valid(message.to())) return {400, "Bad To URI"};
+  if ((which & 2) && !message.from_uri()) return {400, "Bad From URI"};
+  if ((which & 4) && !message.to_uri()) return {400, "Bad To URI"};
   if (which & 8)
     for (const auto& value : message.values(sip::HeaderName::Contact)) {
       const auto address = sip::NameAddr::parse(value.text);
