@@ -24,7 +24,7 @@ void shed(Work& work) {
   auto& header = work.header;
   const bool answered = header.state == State::Accepted || header.state == State::Completed || header.state == State::Confirmed ||
                         header.state == State::Terminated;
-  bool branch_pending = false;
+  bool cancel_possible = false;
   for (std::size_t i = 0; i < header.branch_count; ++i) {
     Branch& branch = work.branches[i];
     const bool invite = header.method == sip::Method::Invite;
@@ -34,12 +34,14 @@ void shed(Work& work) {
       header.pending &= ~(transaction::pending_request(i) | transaction::pending_cancel(i));
     }
     if (answered && !(header.pending & transaction::pending_ack(i))) branch.response = {};
-    branch_pending |= branch.state == State::Calling || branch.state == State::Trying || branch.state == State::Proceeding;
+    // A branch that has ended can still repeat its CANCEL, whose headers must stay the same.
+    cancel_possible |=
+        branch.state == State::Calling || branch.state == State::Trying || branch.state == State::Proceeding || cancel_open(branch);
   }
   if (answered) {
     header.request = {};
     header.targets = {};
-    if (!branch_pending) header.cancel_headers = {};
+    if (!cancel_possible) header.cancel_headers = {};
   }
 }
 

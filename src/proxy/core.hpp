@@ -102,7 +102,7 @@ class Proxy::Impl {
   void server_event(Work& work, transaction::Event event, Time now);
   // A response that we make ourselves becomes the last response upstream.
   void reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
-  // False: the store is full, nothing has changed.
+  // False: the store is full. Nothing has changed, but a final response is tried again after a second.
   bool set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
   void build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view headers,
                    std::string& out) const;

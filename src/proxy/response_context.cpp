@@ -164,10 +164,7 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
 void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   auto& header = work.header;
   const int best = best_branch(work);
-  if (best < 0) {
-    reply(context, 480, "Temporarily Unavailable");
-    return;
-  }
+  if (best < 0) return header.canceled ? reply(context, 487, "Request Terminated") : reply(context, 480, "Temporarily Unavailable");
   const Branch& branch = work.branches[static_cast<std::size_t>(best)];
   std::uint16_t status = branch.status;
   if (header.canceled && (branch.timed_out || status != 487) && status < 600) {

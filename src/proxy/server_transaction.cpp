@@ -13,6 +13,10 @@ using transaction::Event;
 using transaction::Machine;
 using transaction::State;
 
+namespace {
+constexpr Duration answer_again_after = 1s;
+}
+
 bool Proxy::Impl::new_work(RoutingContext& context) {
   Work& work = frames_[depth_ - 1]->work;
   work.begin();
@@ -150,7 +154,11 @@ void Proxy::Impl::build_reply(const Work& work, const sip::Message& request, std
 
 bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now) {
   const auto blob = write(work, bytes);
-  if (!blob) return false;
+  if (!blob) {
+    // Nobody else would ever answer: on_record_due() tries again.
+    if (code >= 200) work.header.expire_at = now + answer_again_after;
+    return false;
+  }
   work.header.response = blob;
   work.header.status = code;
   server_event(work, code < 200 ? Event::Send1xx : code < 300 ? Event::Send2xx : Event::Send3xxTo6xx, now);
@@ -167,7 +175,7 @@ void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string
   lines_.assign(headers);
   lines_ += context.upstream_headers;
   build_reply(work, scope.frame.message, code, reason, lines_, text);
-  if (!set_response(work, text, code, context.now)) return;  // counted; a retransmission or a timer tries again
+  if (!set_response(work, text, code, context.now)) return;
   switch (code / 100) {
     case 2:
       ++counters_.responses_2xx;

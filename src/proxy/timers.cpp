@@ -16,7 +16,10 @@ Time Proxy::Impl::deadline(const Work& work) {
   bool over = header.state == State::Terminated;
   for (std::size_t i = 0; i < header.branch_count; ++i) {
     const Branch& branch = work.branches[i];
-    first = std::min({first, branch.retransmit_at, branch.expire_at, branch.cancel_retransmit_at, branch.cancel_expire_at});
+    // A non-INVITE transaction that waits for Timer J need not wake for Timer K: the branch absorbs responses for as long as it is there.
+    const bool waits = header.method != sip::Method::Invite && header.state == State::Completed && branch.state == State::Completed;
+    if (!waits) first = std::min(first, branch.expire_at);
+    first = std::min({first, branch.retransmit_at, branch.cancel_retransmit_at, branch.cancel_expire_at});
     over = over && (branch.state == State::Terminated || branch.state == State::None);
   }
   return over && first == never ? Time{} : first;  // all over: erased at the next tick
@@ -39,8 +42,15 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
     context.work = &work;
     auto& header = work.header;
     if (header.retransmit_at <= now) server_event(work, Event::TimerRetransmit, now);
-    if (header.expire_at <= now) server_event(work, Event::TimerExpire, now);
     bool failed = false;
+    const bool unanswered = header.expire_at <= now && header.status < 200;
+    if (unanswered) {
+      // The final response found no room in the store (set_response): once more.
+      header.expire_at = never;
+      failed = true;
+    } else if (header.expire_at <= now) {
+      server_event(work, Event::TimerExpire, now);
+    }
     for (std::size_t i = 0; i < header.branch_count; ++i) {
       Branch& branch = work.branches[i];
       if (branch.expire_at <= now) {
@@ -77,6 +87,11 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
       }
     }
     if (failed) branch_failed(work, now, context);
+    if (unanswered && header.expire_at != never && now - header.created > options_.timer_c + 64 * options_.t1) {
+      // Nor has it now, and by now the caller has given up.
+      header.state = State::Terminated;
+      header.expire_at = never;
+    }
     if (!commit(work, outputs)) wheel_.schedule(id.value, now + 100ms);  // the store is full: try again
   }
   if (record_mark_) *record_mark_ = store::RecordId::none.value;

@@ -47,6 +47,18 @@ TEST_F(Cancel, IsRetransmittedUntilAnswered) {
   EXPECT_THAT(pass(10s), IsEmpty());
 }
 
+TEST_F(Cancel, IsRetransmittedAsItWasAfterTheInviteHasEnded) {
+  const auto sent = invite();
+  receive(response(sent, 180), 7001);
+  const auto cancel = to_port(receive(request("CANCEL", "sip:bob@127.0.0.1:7001", "Reason: SIP;cause=200\r\n"), 6000), 7001);
+  EXPECT_EQ(cancel.header("Reason"), "SIP;cause=200");
+  receive(response(sent, 487), 7001);
+  receive(request("ACK", "sip:bob@127.0.0.1:7001"), 6000);
+  const auto again = pass(600ms);
+  ASSERT_THAT(lines_of(again), ElementsAre("7001 CANCEL sip:bob@127.0.0.1:7001 SIP/2.0"));
+  EXPECT_EQ(again[0].text, cancel.text);
+}
+
 TEST_F(Cancel, ARetransmittedCancelIsAnsweredAgainWithoutEffect) {
   const auto sent = invite();
   receive(response(sent, 180), 7001);

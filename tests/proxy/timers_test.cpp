@@ -164,5 +164,41 @@ TEST_F(Timers, AFullStoreRefusesNewCallsAndServesTheOld) {
   EXPECT_EQ(store->usage().used_bytes, 0U);
 }
 
+// Takes all the room there is in a store; gives it back at the end.
+class Hoard {
+ public:
+  explicit Hoard(store::Store& store) : store_(store) {
+    for (std::uint32_t i = 0; i < store.partition_count(); ++i)
+      for (std::size_t size = 8192; size > 0; size /= 2)
+        while (const auto blob = store.partition(i).write(std::string(size, 'x'))) blobs_.emplace_back(i, blob);
+  }
+  ~Hoard() {
+    for (const auto& [partition, blob] : blobs_) store_.partition(partition).abandon(blob);
+  }
+
+ private:
+  store::Store& store_;
+  std::vector<std::pair<std::uint32_t, store::BlobRef>> blobs_;
+};
+
+TEST_F(Timers, AFinalResponseThatFindsNoRoomIsTriedAgain) {
+  receive(request("INVITE", "sip:bob@127.0.0.1:7001"), 6000);
+  {
+    const Hoard hoard(*store);
+    EXPECT_THAT(lines_of(pass(40s)), testing::Each("7001 INVITE sip:bob@127.0.0.1:7001 SIP/2.0"));
+  }
+  EXPECT_EQ(proxy->open_transactions(), 1U);
+  EXPECT_THAT(lines_of(pass(2s)), testing::Contains("6000 SIP/2.0 408 Request Timeout"));
+  pass(1min);
+  EXPECT_EQ(store->usage().used_bytes, 0U);
+}
+
+TEST_F(Timers, ATransactionThatNeverFindsRoomForItsAnswerEnds) {
+  receive(request("INVITE", "sip:bob@127.0.0.1:7001"), 6000);
+  const Hoard hoard(*store);
+  pass(5min);
+  EXPECT_EQ(proxy->open_transactions(), 0U);
+}
+
 }  // namespace
 }  // namespace perdure::proxy
