@@ -47,7 +47,7 @@ int Proxy::Impl::relay_cancel(RoutingContext& context) {
   }
   work.header.canceled = 1;
   const auto reason = reason_lines(*context.message);
-  if (!reason.empty()) work.header.cancel_headers = write(work, reason);
+  if (!reason.empty()) set_cancel_headers(work, reason);
   work.header.targets = {};  // nothing new is tried after a CANCEL
   cancel_branches(work, context.now);
   if (std::ranges::none_of(std::span(work.branches.data(), work.header.branch_count), is_open)) {
@@ -60,6 +60,12 @@ int Proxy::Impl::relay_cancel(RoutingContext& context) {
   // If the store cannot take it the CANCEL stays unanswered, and its retransmission tries again.
   if (commit(work, *context.outputs)) reply_stateless(context, 200, "canceling");
   return 0;
+}
+
+void Proxy::Impl::set_cancel_headers(Work& work, std::string_view lines) {
+  const auto sent = [](const Branch& branch) { return branch.cancel_state != State::None; };
+  if (std::ranges::none_of(std::span(work.branches.data(), work.header.branch_count), sent))
+    work.header.cancel_headers = write(work, lines);
 }
 
 void Proxy::Impl::cancel_branches(Work& work, Time now, std::size_t except) {

@@ -89,6 +89,8 @@ class Proxy::Impl {
   // ---- cancel.cpp ----
   int relay_cancel(RoutingContext& context);
   void cancel_branches(Work& work, Time now, std::size_t except = SIZE_MAX);
+  // Lines for all CANCELs of the transaction; none once one has left (Timer C, 6xx), since it must be repeated as it was.
+  void set_cancel_headers(Work& work, std::string_view lines);
   void send_cancel(Work& work, std::size_t branch, Time now);
 
   // ---- stateless.cpp ----

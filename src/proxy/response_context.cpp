@@ -78,7 +78,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     // Item 10: a 2xx ends the other branches, and no target that waits is tried any more.
     header.targets = {};
     if (!header.canceled && !header.cancel_headers && header.branch_count > 1 && header.status < 200)
-      header.cancel_headers = write(work, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n");
+      set_cancel_headers(work, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n");
     cancel_branches(work, now, index);
   }
   const auto send_now = [&] {

@@ -59,6 +59,17 @@ TEST_F(Cancel, IsRetransmittedAsItWasAfterTheInviteHasEnded) {
   EXPECT_EQ(again[0].text, cancel.text);
 }
 
+TEST_F(Cancel, ThatTimerCSentKeepsItsHeadersWhenTheCallerCancels) {
+  const auto sent = invite();
+  receive(response(sent, 180), 7001);
+  const auto cancel = to_port(pass(180s), 7001);
+  EXPECT_EQ(cancel.first_line(), "CANCEL sip:bob@127.0.0.1:7001 SIP/2.0");
+  receive(request("CANCEL", "sip:bob@127.0.0.1:7001", "Reason: SIP;cause=200\r\n"), 6000);
+  const auto again = pass(600ms);
+  ASSERT_THAT(lines_of(again), ElementsAre("7001 CANCEL sip:bob@127.0.0.1:7001 SIP/2.0"));
+  EXPECT_EQ(again[0].text, cancel.text);
+}
+
 TEST_F(Cancel, ARetransmittedCancelIsAnsweredAgainWithoutEffect) {
   const auto sent = invite();
   receive(response(sent, 180), 7001);
