@@ -62,6 +62,22 @@ TEST_F(Recovery, DoesWhatWasTakenAndNotFinishedInOrder) {
   EXPECT_TRUE(stops_with_nothing_taken());
 }
 
+TEST_F(Recovery, DropsASlotThatTheDeadEngineDamaged) {
+  invite("stall", "call-1");
+  for (int i = 2; i <= 4; ++i) invite("bob", "call-" + std::to_string(i));
+  const pid_t process = start_process();
+  ASSERT_TRUE(is_stalled_at(0));
+  EXPECT_EQ(kill_and_wait(process), SIGKILL);
+  const auto taken = region->taken();
+  ASSERT_THAT(taken, SizeIs(4));
+  region->info(taken[0]).socket = 40000;  // there is one
+
+  const auto report = start(edge::Death::Killed);
+  EXPECT_EQ(report.redelivered, 3U);
+  EXPECT_THAT(invited_until("call-4"), testing::ElementsAre("call-2", "call-3", "call-4"));
+  EXPECT_TRUE(stops_with_nothing_taken());
+}
+
 TEST_F(Recovery, SendsOnceMoreWhatWasCommittedAndNotSentAndForwardsItOnOneBranch) {
   invite("bob", "call-1");
   invite("bob", "call-2");
