@@ -1,9 +1,12 @@
 #include "generator.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <ctime>
+#include <random>
 
 namespace perdure::bench {
 namespace {
@@ -25,13 +28,17 @@ std::uint32_t slots_for(const GeneratorOptions& options) {
 
 }  // namespace
 
-Generator::Line::Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port)
-    : caller(caller_port, proxy_port), callee(callee_port, proxy_port), messages(caller_port, callee_port) {}
+Generator::Line::Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port, std::string_view run)
+    : caller(caller_port, proxy_port), callee(callee_port, proxy_port), messages(caller_port, callee_port, run) {}
 
-Generator::Generator(const GeneratorOptions& options) : options_(options), mask_(slots_for(options) - 1) {
+Generator::Generator(const GeneratorOptions& options)
+    : options_(options),
+      // "x": no digit of a number of a call, so that a number ends here.
+      run_(fmt::format("x{:07x}", std::random_device{}() & 0xFFFFFFFU)),
+      mask_(slots_for(options) - 1) {
   for (unsigned i = 0; i < options.ports; ++i)
     lines_.push_back(std::make_unique<Line>(static_cast<std::uint16_t>(options.first_port + i),
-                                            static_cast<std::uint16_t>(options.first_port + options.ports + i), options.proxy_port));
+                                            static_cast<std::uint16_t>(options.first_port + options.ports + i), options.proxy_port, run_));
   calls_ = std::make_unique_for_overwrite<Call[]>(mask_ + 1);
   for (unsigned i = 0; i < doublings; ++i) lanes_.emplace_back(t1_ns << i);
   lanes_.emplace_back(from_ms(options.ring_ms));

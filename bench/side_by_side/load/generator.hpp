@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "call.hpp"
@@ -54,7 +55,7 @@ class Generator {
 
  private:
   struct Line {
-    Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port);
+    Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port, std::string_view run);
     Datagrams caller, callee;
     Messages messages;
   };
@@ -87,6 +88,7 @@ class Generator {
   void respond(Line& line, std::string_view request, std::uint32_t call, std::string_view status);
 
   GeneratorOptions options_;
+  std::string run_;  // in all names of this run
   std::vector<std::unique_ptr<Line>> lines_;
   std::unique_ptr<Call[]> calls_;
   std::uint32_t mask_;

@@ -47,7 +47,7 @@ void Generator::respond(Line& line, std::string_view request, std::uint32_t call
 }
 
 void Generator::on_response(std::string_view text, std::uint64_t now) {
-  const auto key = response_key(text);
+  const auto key = response_key(text, run_);
   Call* const call = key ? find(key->call) : nullptr;
   if (call == nullptr) return void(++report_.unexpected);
   if (key->method == 'i' && call->caller == Caller::Cancelling && answers_cancel(text)) return;
@@ -113,7 +113,7 @@ void Generator::send_bye(Call& call, std::uint64_t now) {
 }
 
 void Generator::on_request(Line& line, std::string_view text, std::uint64_t now) {
-  const auto key = request_key(text);
+  const auto key = request_key(text, run_);
   Call* const call = key ? find(key->call) : nullptr;
   if (call == nullptr || &line != &line_of(*call)) return void(++report_.unexpected);
   switch (key->method) {

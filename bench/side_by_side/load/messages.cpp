@@ -26,13 +26,17 @@ struct Request {
   std::string head, tail;
 };
 
-Request make(std::string_view method, char branch, int cseq, std::string_view to_tag, std::uint16_t caller, std::uint16_t callee,
-             std::string_view rest) {
-  return {fmt::format("{} sip:b########@127.0.0.1:{} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{}{}########{};rport\r\n", method, callee,
-                      caller, branch_mark, branch),
+struct Ends {
+  std::uint16_t caller, callee;
+  std::string_view run;
+};
+
+Request make(std::string_view method, char branch, int cseq, std::string_view to_tag, const Ends& ends, std::string_view rest) {
+  return {fmt::format("{} sip:b########{}@127.0.0.1:{} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{}{}########{}{};rport\r\n", method, ends.run,
+                      ends.callee, ends.caller, branch_mark, ends.run, branch),
           fmt::format("Max-Forwards: 70\r\nFrom: \"Alice\" <sip:alice@example.org>;tag=a########\r\nTo: <sip:bob@example.org>{}\r\n"
-                      "Call-ID: ########-7c51e0f4@127.0.0.1\r\nCSeq: {} {}\r\n{}",
-                      to_tag, cseq, method, rest)};
+                      "Call-ID: ########{}@127.0.0.1\r\nCSeq: {} {}\r\n{}",
+                      to_tag, ends.run, cseq, method, rest)};
 }
 
 int hexadecimal(char digit) {
@@ -41,8 +45,9 @@ int hexadecimal(char digit) {
   return -1;
 }
 
-std::optional<std::uint32_t> number_at(std::string_view text, std::size_t at) {
-  if (text.size() < at + number_place.size()) return std::nullopt;
+// The number of the call at `at`, followed by the mark of this run.
+std::optional<std::uint32_t> number_at(std::string_view text, std::size_t at, std::string_view run) {
+  if (text.size() < at + number_place.size() + run.size() || text.substr(at + number_place.size(), run.size()) != run) return std::nullopt;
   std::uint32_t number = 0;
   for (std::size_t i = 0; i < number_place.size(); ++i) {
     const int digit = hexadecimal(text[at + i]);
@@ -69,24 +74,25 @@ char* append(char* out, std::string_view text) {
   return out + text.size();
 }
 
-std::optional<ResponseKey> response_key(std::string_view text) {
+std::optional<ResponseKey> response_key(std::string_view text, std::string_view run) {
   if (text.size() < 40 || !text.starts_with("SIP/2.0 ")) return std::nullopt;
   ResponseKey key;
   key.status = ((text[8] - '0') * 100) + ((text[9] - '0') * 10) + (text[10] - '0');
   const auto branch = text.find(branch_mark);
   if (branch == std::string_view::npos) return std::nullopt;
   const auto place = branch + branch_mark.size();
-  const auto number = number_at(text, place);
-  if (!number || place + number_place.size() >= text.size()) return std::nullopt;
+  const auto number = number_at(text, place, run);
+  const auto method = place + number_place.size() + run.size();
+  if (!number || method >= text.size()) return std::nullopt;
   key.call = *number;
-  key.method = text[place + number_place.size()];
+  key.method = text[method];
   return key;
 }
 
-std::optional<RequestKey> request_key(std::string_view text) {
+std::optional<RequestKey> request_key(std::string_view text, std::string_view run) {
   const auto uri = text.substr(0, 20).find(" sip:b");
   if (uri == std::string_view::npos) return std::nullopt;
-  const auto number = number_at(text, uri + 6);
+  const auto number = number_at(text, uri + 6, run);
   if (!number) return std::nullopt;
   return RequestKey{*number, text[0]};
 }
@@ -143,11 +149,12 @@ char* Pattern::write(char* out, std::uint32_t call) const {
   return out + text_.size();
 }
 
-Messages::Messages(std::uint16_t caller, std::uint16_t callee) {
+Messages::Messages(std::uint16_t caller, std::uint16_t callee, std::string_view run) {
+  const Ends ends{caller, callee, run};
   const std::string contact = fmt::format("Contact: <sip:alice@127.0.0.1:{}>\r\n", caller);
   const std::string offer = session_description(20000), no_body = "Content-Length: 0\r\n\r\n";
   const std::string features =
-      "User-Agent: Perdure bench generator v1\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, REFER, NOTIFY\r\n"
+      "User-Agent: Bench phone\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, REFER, NOTIFY\r\n"
       "Supported: replaces, outbound, timer\r\nSession-Expires: 1800\r\nMin-SE: 90\r\n";
   const auto with_body = [](const std::string& body) {
     return fmt::format("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
@@ -155,15 +162,15 @@ Messages::Messages(std::uint16_t caller, std::uint16_t callee) {
   const auto whole = [](const Request& parts) { return Pattern(parts.head + parts.tail); };
   const std::string tag = ";tag=b########";
 
-  invite = whole(make("INVITE", 'i', 1, {}, caller, callee,
+  invite = whole(make("INVITE", 'i', 1, {}, ends,
                       contact + features + "P-Asserted-Identity: \"Alice\" <sip:alice@example.org>\r\n" + with_body(offer)));
-  cancel = whole(make("CANCEL", 'i', 1, {}, caller, callee, no_body));
-  reject_ack = whole(make("ACK", 'i', 1, tag, caller, callee, no_body));
-  const Request ack = make("ACK", 'a', 1, tag, caller, callee, contact + no_body);
-  const Request bye = make("BYE", 'b', 2, tag, caller, callee, contact + "User-Agent: Perdure bench\r\n" + no_body);
+  cancel = whole(make("CANCEL", 'i', 1, {}, ends, no_body));
+  reject_ack = whole(make("ACK", 'i', 1, tag, ends, no_body));
+  const Request ack = make("ACK", 'a', 1, tag, ends, contact + no_body);
+  const Request bye = make("BYE", 'b', 2, tag, ends, contact + "User-Agent: Bench phone\r\n" + no_body);
   ack_head = Pattern(ack.head), ack_tail = Pattern(ack.tail);
   bye_head = Pattern(bye.head), bye_tail = Pattern(bye.tail);
-  const std::string callee_contact = fmt::format("Contact: <sip:b########@127.0.0.1:{}>\r\n", callee);
+  const std::string callee_contact = fmt::format("Contact: <sip:b########{}@127.0.0.1:{}>\r\n", run, callee);
   ringing_tail = Pattern(callee_contact + no_body);
   ok_tail = Pattern(callee_contact + features + with_body(session_description(30000)));
 }

@@ -15,14 +15,16 @@ struct ResponseKey {
   char method = 0;  // 'i' INVITE and CANCEL, which share a branch, 'b' BYE
   int status = 0;
 };
-[[nodiscard]] std::optional<ResponseKey> response_key(std::string_view text);
+// nullopt: not ours. `run` is the mark of this run: servers remember calls of an earlier one, which must not be taken for ours, nor ours
+// for theirs.
+[[nodiscard]] std::optional<ResponseKey> response_key(std::string_view text, std::string_view run);
 
 // The Request-URI of every request names the call.
 struct RequestKey {
   std::uint32_t call = 0;
   char method = 0;  // first letter: I, A, B, C
 };
-[[nodiscard]] std::optional<RequestKey> request_key(std::string_view text);
+[[nodiscard]] std::optional<RequestKey> request_key(std::string_view text, std::string_view run);
 
 // Is this a response to CANCEL, by its CSeq?
 [[nodiscard]] bool answers_cancel(std::string_view text);
@@ -51,7 +53,8 @@ class Pattern {
 
 // The messages between one port of callers and one of callees.
 struct Messages {
-  Messages(std::uint16_t caller_port, std::uint16_t callee_port);
+  // `run`: eight characters of a token.
+  Messages(std::uint16_t caller_port, std::uint16_t callee_port, std::string_view run);
 
   Pattern invite, cancel, reject_ack;
   // ACK to a 2xx and BYE: the Route lines go between head and tail.

@@ -1,0 +1,185 @@
+"""docs/performance.md and its curves, from the results of a run."""
+import statistics
+
+import curves
+import micro
+import summary
+from summary import figure
+
+# What stands in the way of a target that is missed. Only what profiles show belongs here.
+LIMITS = {
+    "cpu_kemi": "Most of the rest is the kernel: the floor, which only receives and sends the same datagrams, already takes a large part of what Kamailio takes in all.",
+    "cpu_native": "Most of the rest is the kernel: the floor, which only receives and sends the same datagrams, already takes a large part of what Kamailio takes in all.",
+    "capacity_kemi": "As above: receiving and sending the datagrams of a call costs both servers the same, and that share of the core cannot be won.",
+    "capacity_native": "As above: receiving and sending the datagrams of a call costs both servers the same, and that share of the core cannot be won.",
+    "floor": "Beside the kernel's part a call costs its parsing, the script, and the records of two transactions that stay for 32 seconds.",
+    "persist_cpu": "Each change of a transaction is written as a record of its own, with the messages that it needs, where `off` keeps less.",
+    "persist_p99": "Each change of a transaction is written before the message that it justifies is sent.",
+    "state": "An INVITE transaction keeps the request as received and as sent, and the last response.",
+    "attach_100k": "Each record is read once and its timers and indexes are rebuilt.",
+    "attach_1m": "Each record is read once.",
+    "kill": "The next engine attaches all that is open before it reads the next datagram.",
+    "workers": "The kernel gives a datagram to a worker by its ports; one that belongs to a call of another worker is handed over, half of them with two workers, and each hand-over moves the message between the caches of two cores and may wake a thread.",
+}
+
+
+def table(heads, rows):
+    lines = ["| " + " | ".join(heads) + " |", "| " + " | ".join(["---"] + ["---:"] * (len(heads) - 1)) + " |"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
+def named(rows):
+    return [[curves.NAMES[row[0]], *row[1:]] for row in rows]
+
+
+def head(results):
+    machine, versions = results["machine"], results["versions"]
+    children = results.get("children", {})
+    turns = [report for servers in results.get("rates", {}).values() for reports in servers.values() for report in reports]
+    others = statistics.median(report["others"] for report in turns) if turns else 0
+    text = f"""# Performance
+
+This page is written by `./dev bench` from one run; the numbers are of this machine, so read the ratios. `bench/README.md` says how it measures and
+how to repeat it.
+
+- Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}. The server has core 0, the generator of calls core 1.
+  In the median turn {100 * others:.0f} % of the machine went to neither of them.
+- Perdure: {versions['perdure']} ({versions['commit']}), one worker, `persist = "full"` if not said otherwise. Built with {versions['compiler']}.
+- Kamailio: {versions['kamailio']}, the Debian package, with its fast memory manager (`-x fm`) and {children.get('chosen', 1)} receiving process{'es' if children.get('chosen', 1) != 1 else ''}, with which it did best on one core; debug output off.
+- {results['when'][:10]}, {results['rounds']} round{'s' if results['rounds'] != 1 else ''}, servers in turns, {results.get('minutes', 0):.0f} minutes. Medians of the turns.
+"""
+    if results["quick"]:
+        text += "\n**This was a quick run, with short measurements: not for comparison.**\n"
+    return text
+
+
+def targets_section(results):
+    rows, limits = [], []
+    for target in summary.targets(results):
+        key, what, wanted, direction, value, unit = target
+        reached = summary.reached(target)
+        rows.append([what, f"at {direction} {figure(wanted, unit)}", figure(value, unit), {True: "reached", False: "**missed**", None: "-"}[reached]])
+        if reached is False:
+            limits.append(f"- *{what}*: {figure(value, unit)} instead of at {direction} {figure(wanted, unit)}. {LIMITS[key]}\n")
+    text = "\n## Targets\n\n" + table(["", "target", "measured", ""], rows)
+    return text + ("\nWhat limits those that are missed:\n\n" + "".join(limits) if limits else "")
+
+
+def rates_section(results):
+    text = """
+## CPU per call
+
+An answered call is INVITE, 100, 180, 200, ACK, BYE, 200: 6 datagrams in and 7 out. Requests take the same way through the same routing script: sanity checks,
+Max-Forwards, loose routing, Record-Route, relay with a failure route (`bench/side_by_side/scripts/`). CPU time is that of all processes of
+the server, user and system, as the kernel accounts it. The floor is a program that only receives and sends the same number of datagrams.
+Each server is measured when as many old transactions end as new ones begin.
+
+![CPU per call](performance/cpu.svg)
+
+"""
+    heads = ["", *summary.RATE_HEADS[1:]]
+    text += table(heads, named(summary.rate_rows(results)))
+    return text + """
+The latencies are from the moment at which one side sends an INVITE to that at which the other has it. Calls begin by the clock and not when others
+end, so a server that stands still is charged for all that wait.
+
+![Latency](performance/latency.svg)
+"""
+
+
+def capacity_section(results):
+    rows = []
+    for name, found in results.get("capacity", {}).items():
+        good = [step for step in found["steps"] if step["holds"]]
+        note = "the generator was the limit" if found["generator_was_the_limit"] else f"at {found['steps'][-1]['rate']:,.0f} not any more"
+        rows.append([name, f"{found['rate']:,.0f}", figure(good[-1]["cpu_us"]) if good else "", figure(good[-1]["latency_us"]["invite"]["p99"]) if good else "", note])
+    return f"""
+## Capacity of one core
+
+The highest rate, in steps of {5 if results['quick'] else 15} seconds and about 4 % each, at which more than 99.9 % of the calls are good and less than 0.1 % of the INVITEs are retransmitted.
+
+![Capacity](performance/capacity.svg)
+
+""" + table(["", "calls/s", "CPU us/call there", "INVITE p99 us there", ""], named(rows))
+
+
+def state_section(results):
+    rows = [[name, figure(found["bytes"]), f"{found['calls']:,}"] for name, found in results.get("state", {}).items()]
+    text = "\n## State of open calls\n\nMemory for each call that rings, with messages of 1 KiB and one branch.\n\n" + table(["", "bytes", "calls open"], named(rows))
+    rows = []
+    store = results.get("micro", {}).get("store", {})
+    for count in (1000, 10000, 100000, 1000000):
+        real, alone = results.get("attach", {}).get(str(count), {}), store.get(f"Attach/{count}")
+        rows.append([f"{count:,}", figure(real.get("attach_ms")) if real else "", figure(alone["ns"] / 1e6) if alone else ""])
+    text += """
+After `kill -9` of the engine the next one takes over what is open. The first column of times is what the engine reports with real calls, the second what
+the store takes alone.
+
+"""
+    return text + table(["open calls", "take-over ms", "store alone ms"], rows)
+
+
+def pause_section(results):
+    found, rows = results.get("pause", {}), []
+    names = {"perdure_kill": "Perdure, `kill -9` of the engine", "perdure_restart": "Perdure, stop and start", "kamailio_kemi_restart": "Kamailio, stop and start"}
+    for key, name in names.items():
+        if key in found:
+            each = found[key]
+            rows.append([name, figure(each["gap_ms"]), figure(each["first_response_max_ms"]), str(each["retransmitted_invites"]), f"{each['failed']} of {each['attempted']:,}"])
+    text = "\n## Pauses\n\n1,000 calls per second, while the server is killed or restarted again and again.\n\n"
+    text += table(["", "longest silence ms", "longest wait for a first response ms", "INVITEs retransmitted", "calls failed"], rows)
+    starts = ", ".join(f"{curves.NAMES[name]} {figure(ms, 'ms')}" for name, ms in found.get("start_ms", {}).items())
+    text += f"\nFrom start to first answer, without open calls: {starts}.\n" if starts else ""
+    return text + (
+        "\nCalls of this load are answered at once, so few are in a state that a restart can lose; what becomes of calls that ring, are cancelled or fail over"
+        " while the server restarts is judged call by call in `./dev endurance`.\n"
+    )
+
+
+def workers_section(results):
+    found = results["workers"]
+    one, two = found["1"], found["2"]
+    return f"""
+## Two workers
+
+With two cores, one of which makes the calls, two workers cannot be filled. So this is CPU per call at 4,000 calls per second, each worker on its own
+core: {figure(one['cpu_us'])} us with one, {figure(two['cpu_us'])} us with two, which could carry {found['speedup']:.2f} times the load of one. With two, {100 * two['handed_over_share']:.0f} % of the datagrams
+are handed over to the other worker, because a call belongs to one worker and the kernel distributes by ports.
+"""
+
+
+def micro_section(results):
+    text = "\n## Parts alone\n\nGoogle Benchmark, `./dev bench --micro`; the sources are in `bench/`.\n\n"
+    rows = [[f"{room}: {name}", micro.readable(entry["ns"]).replace("us", "µs")] for room, found in results["micro"].items() for name, entry in found.items()]
+    return text + table(["", "time"], rows)
+
+
+LEFT_OUT = """
+## Not measured
+
+Registrations and upgrades of the running server are not there yet. TCP and TLS neither.
+"""
+
+SECTIONS = {"rates": rates_section, "capacity": capacity_section, "state": state_section, "pause": pause_section, "workers": workers_section, "micro": micro_section}
+
+
+def write_curves(results, folder):
+    folder.mkdir(exist_ok=True)
+    names = ["perdure", "kamailio_kemi", "kamailio_native", "floor"]
+    each = {name: summary.rates_of(results, name) for name in names}
+    cpu = {name: [(rate, summary.cpu_us(results, name, rate)) for rate in rates if summary.cpu_us(results, name, rate)] for name, rates in each.items()}
+    if any(cpu.values()):
+        (folder / "cpu.svg").write_text(curves.lines("CPU per call", "calls per second", "microseconds, all processes of the server", cpu))
+        p99 = {name: [(rate, summary.latency_us(results, name, rate, "p99")) for rate in rates] for name, rates in each.items()}
+        (folder / "latency.svg").write_text(curves.lines("INVITE through the server, p99", "calls per second", "microseconds, logarithmic", p99, logarithmic=True))
+    capacity = {name: found["rate"] for name, found in results.get("capacity", {}).items() if found["rate"]}
+    if capacity:
+        (folder / "capacity.svg").write_text(curves.bars("Capacity of one core", "calls per second, more than 99.9 % good", capacity))
+
+
+def write(results, docs):
+    """`docs`: the folder."""
+    text = head(results) + targets_section(results)
+    text += "".join(section(results) for name, section in SECTIONS.items() if results.get(name))
+    (docs / "performance.md").write_text(text + LEFT_OUT)
+    write_curves(results, docs / "performance")

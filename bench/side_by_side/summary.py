@@ -1,0 +1,138 @@
+"""Medians, ratios and targets out of the results."""
+import statistics
+
+TARGETED = ("perdure", "kamailio_kemi", "kamailio_native")
+
+
+def reports(results, name, rate):
+    return results.get("rates", {}).get(name, {}).get(str(rate), [])
+
+
+def median_of(entries, pick):
+    """None without entries."""
+    return statistics.median(map(pick, entries)) if entries else None
+
+
+def cpu_us(results, name, rate):
+    """Only of turns in which the server kept up: a server that drops calls spends less on each."""
+    return median_of([report for report in reports(results, name, rate) if report["holds"]], lambda report: report["cpu_us"])
+
+
+def latency_us(results, name, rate, quantile, message="invite"):
+    return median_of(reports(results, name, rate), lambda report: report["latency_us"][message][quantile])
+
+
+def rates_of(results, name):
+    return sorted(map(int, results.get("rates", {}).get(name, {})))
+
+
+def ratio(part, whole):
+    return part / whole if part is not None and whole else None
+
+
+def capacity(results, name):
+    return results.get("capacity", {}).get(name, {}).get("rate") or None
+
+
+def attach_ms(results, count):
+    """What the engine took with real calls, else what the store takes alone."""
+    real = results.get("attach", {}).get(str(count))
+    if real:
+        return real["attach_ms"]
+    alone = results.get("micro", {}).get("store", {}).get(f"Attach/{count}")
+    return alone["ns"] / 1e6 if alone else None
+
+
+def persist_cost_percent(results):
+    share = ratio(cpu_us(results, "perdure", 10000), cpu_us(results, "perdure_off", 10000))
+    return None if share is None else (share - 1) * 100
+
+
+def persist_p99_us(results):
+    full, off = (latency_us(results, name, 4000, "p99") for name in ("perdure", "perdure_off"))
+    return None if full is None or off is None else full - off
+
+
+def kill_wait_ms(results):
+    killed = results.get("pause", {}).get("perdure_kill")
+    return killed and max(killed["first_response_max_ms"], killed["message_max_ms"])
+
+
+def targets(results):
+    """[(key, what, target, "most" or "least", value or None, unit)]."""
+
+    def against(name):
+        return ratio(cpu_us(results, "perdure", 4000), cpu_us(results, name, 4000))
+
+    def times(name):
+        return ratio(capacity(results, "perdure"), capacity(results, name))
+
+    floor = ratio(cpu_us(results, "perdure", 10000), cpu_us(results, "floor", 10000))
+    state = results.get("state", {}).get("perdure", {}).get("bytes")
+    third = 1 / 3
+    return [
+        ("cpu_kemi", "CPU per call at 4,000 calls per second, part of that of Kamailio with the same Lua script", third, "most", against("kamailio_kemi"), ""),
+        ("cpu_native", "CPU per call at 4,000 calls per second, part of that of Kamailio's native language", third, "most", against("kamailio_native"), ""),
+        ("capacity_kemi", "capacity of one core, times that of Kamailio with the same Lua script", 3, "least", times("kamailio_kemi"), ""),
+        ("capacity_native", "capacity of one core, times that of Kamailio's native language", 3, "least", times("kamailio_native"), ""),
+        ("floor", "CPU per call at 10,000 calls per second, times the floor", 2, "most", floor, ""),
+        ("persist_cpu", "persist = full costs, of capacity (as CPU per call at 10,000 calls per second)", 3, "most", persist_cost_percent(results), "%"),
+        ("persist_p99", "persist = full costs at p99 of an INVITE, at 4,000 calls per second", 5, "most", persist_p99_us(results), "us"),
+        ("state", "state of an INVITE transaction that rings, messages of 1 KiB", 4096, "most", state, "bytes"),
+        ("attach_100k", "take-over of 100,000 open transactions", 50, "most", attach_ms(results, 100000), "ms"),
+        ("attach_1m", "attach of 1,000,000 open transactions (the store alone)", 500, "most", attach_ms(results, 1000000), "ms"),
+        ("kill", "longest wait of a caller over kill -9 at 1,000 calls per second", 50, "most", kill_wait_ms(results), "ms"),
+        ("workers", "load of two workers, times that of one", 1.8, "least", results.get("workers", {}).get("speedup"), ""),
+    ]
+
+
+def reached(target):
+    _, _, wanted, direction, value, _ = target
+    if value is None:
+        return None
+    return value <= wanted if direction == "most" else value >= wanted
+
+
+def figure(value, unit=""):
+    if value is None:
+        return "not measured"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{text} {unit}".rstrip()
+
+
+def rate_rows(results):
+    """[[server, rate, CPU, of perdure's, p50, p99, p99.9, datagrams, turns]] for tables."""
+    names = ["perdure", "perdure_routes", "perdure_off", "kamailio_kemi", "kamailio_native", "floor"]
+    rows = []
+    for rate in sorted({rate for name in names for rate in rates_of(results, name)}):
+        for name in names:
+            entries = reports(results, name, rate)
+            if not entries:
+                continue
+            cpu, ours = cpu_us(results, name, rate), cpu_us(results, "perdure", rate)
+            row = [name, f"{rate:,}", figure(cpu) if cpu else "does not keep up", figure(ratio(cpu, ours)) if cpu and ours else ""]
+            row += [figure(latency_us(results, name, rate, quantile)) for quantile in ("p50", "p99", "p999")]
+            row += [f"{median_of(entries, lambda report: report['datagrams_per_call']):.2f}", str(len(entries))]
+            rows.append(row)
+    return rows
+
+
+RATE_HEADS = ["server", "calls/s", "CPU us/call", "of Perdure's", "INVITE p50 us", "p99", "p99.9", "datagrams/call", "turns"]
+
+
+def terminal(results):
+    """The table that ends a run."""
+    parts = []
+    rows = rate_rows(results)
+    if rows:
+        table = [RATE_HEADS, *rows]
+        widths = [max(len(row[i]) for row in table) for i in range(len(RATE_HEADS))]
+        parts += ["  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))) for row in table]
+        parts.append("")
+    for name, found in results.get("capacity", {}).items():
+        parts.append(f"capacity  {name:16} {found['rate']:,.0f} calls per second" + ("  (the generator was the limit)" if found["generator_was_the_limit"] else ""))
+    for target in targets(results):
+        _, what, wanted, direction, value, unit = target
+        mark = {True: "reached", False: "MISSED", None: "-"}[reached(target)]
+        parts.append(f"{mark:8} {figure(value, unit):>14}  (at {direction} {figure(wanted, unit)})  {what}")
+    return "\n".join(parts)
