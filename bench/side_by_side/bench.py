@@ -55,7 +55,7 @@ def versions(binaries):
     return {
         "perdure": first_line(binaries / "perdure", "--version"),
         "commit": first_line("git", "-C", ROOT, "rev-parse", "--short", "HEAD"),
-        "kamailio": first_line("kamailio", "-v"),
+        "kamailio": first_line("kamailio", "-v").removeprefix("version: ").split(" (")[0],
         "compiler": first_line("c++", "--version"),
     }
 

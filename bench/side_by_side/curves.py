@@ -3,7 +3,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 640, 360
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 78
+LEFT, RIGHT, TOP, BOTTOM = 64, 30, 40, 78
 COLOURS = {"perdure": "#0b6e4f", "perdure_off": "#7bc8a4", "kamailio_kemi": "#c8553d", "kamailio_native": "#f2a65a", "floor": "#7a7a7a"}
 NAMES = {
     "perdure": "Perdure",

@@ -6,21 +6,36 @@ import micro
 import summary
 from summary import figure
 
-# What stands in the way of a target that is missed. Only what profiles show belongs here.
+KERNEL = "Receiving and sending the datagrams of a call costs every server the same: the floor takes {floor:.0f} us of CPU per call at {rate:,}, Perdure {perdure:.0f} us, Kamailio {kamailio:.0f} us. "
+
+# What stands in the way of a target that is missed.
 LIMITS = {
-    "cpu_kemi": "Most of the rest is the kernel: the floor, which only receives and sends the same datagrams, already takes a large part of what Kamailio takes in all.",
-    "cpu_native": "Most of the rest is the kernel: the floor, which only receives and sends the same datagrams, already takes a large part of what Kamailio takes in all.",
-    "capacity_kemi": "As above: receiving and sending the datagrams of a call costs both servers the same, and that share of the core cannot be won.",
-    "capacity_native": "As above: receiving and sending the datagrams of a call costs both servers the same, and that share of the core cannot be won.",
-    "floor": "Beside the kernel's part a call costs its parsing, the script, and the records of two transactions that stay for 32 seconds.",
-    "persist_cpu": "Each change of a transaction is written as a record of its own, with the messages that it needs, where `off` keeps less.",
-    "persist_p99": "Each change of a transaction is written before the message that it justifies is sent.",
+    "cpu_kemi": KERNEL,
+    "cpu_native": KERNEL,
+    "capacity_kemi": KERNEL,
+    "capacity_native": KERNEL,
+    "floor": "Beside the kernel's part a call costs its parsing, the script, and the records of two transactions that stay for 32 seconds (the parts alone are below).",
+    "persist_cpu": "Each change of a transaction is a commit to the store, with the messages that it needs.",
+    "persist_p99": "Each change of a transaction is committed before the message that it justifies is sent.",
     "state": "An INVITE transaction keeps the request as received and as sent, and the last response.",
-    "attach_100k": "Each record is read once and its timers and indexes are rebuilt.",
+    "attach_100k": "Each record is read, and its timers and indexes are rebuilt.",
     "attach_1m": "Each record is read once.",
-    "kill": "The next engine attaches all that is open before it reads the next datagram.",
-    "workers": "The kernel gives a datagram to a worker by its ports; one that belongs to a call of another worker is handed over, half of them with two workers, and each hand-over moves the message between the caches of two cores and may wake a thread.",
+    "kill": "The next engine attaches all that is open before it reads the next datagram; here the transactions of the last 32 seconds, {recovered:,}.",
+    "workers": "The kernel gives a datagram to a worker by its ports; one of a call of another worker is handed over, {handed:.0f} % of them here. A hand-over moves the message between the caches of two cores and may have to wake the other thread; and two workers that share the load get smaller batches.",
 }
+
+
+def limit(results, key):
+    cpu = {name: summary.cpu_us(results, name, 4000) or 0 for name in ("floor", "perdure", "kamailio_native" if "native" in key else "kamailio_kemi")}
+    known = {
+        "rate": 4000,
+        "floor": cpu.pop("floor"),
+        "perdure": cpu.pop("perdure"),
+        "kamailio": next(iter(cpu.values())),
+        "recovered": results.get("pause", {}).get("perdure_kill", {}).get("recovered", 0),
+        "handed": 100 * results.get("workers", {}).get("2", {}).get("handed_over_share", 0),
+    }
+    return LIMITS[key].format(**known).strip()
 
 
 def table(heads, rows):
@@ -60,7 +75,7 @@ def targets_section(results):
         reached = summary.reached(target)
         rows.append([what, f"at {direction} {figure(wanted, unit)}", figure(value, unit), {True: "reached", False: "**missed**", None: "-"}[reached]])
         if reached is False:
-            limits.append(f"- *{what}*: {figure(value, unit)} instead of at {direction} {figure(wanted, unit)}. {LIMITS[key]}\n")
+            limits.append(f"- *{what}*: {figure(value, unit)} instead of at {direction} {figure(wanted, unit)}. {limit(results, key)}\n")
     text = "\n## Targets\n\n" + table(["", "target", "measured", ""], rows)
     return text + ("\nWhat limits those that are missed:\n\n" + "".join(limits) if limits else "")
 
@@ -96,7 +111,7 @@ def capacity_section(results):
     return f"""
 ## Capacity of one core
 
-The highest rate, in steps of {5 if results['quick'] else 15} seconds and about 4 % each, at which more than 99.9 % of the calls are good and less than 0.1 % of the INVITEs are retransmitted.
+The highest rate, in steps of {5 if results['quick'] else 15} seconds and about {8 if results['quick'] else 4} % each, at which more than 99.9 % of the calls are good and less than 0.1 % of the INVITEs are retransmitted.
 
 ![Capacity](performance/capacity.svg)
 
@@ -163,14 +178,22 @@ Registrations and upgrades of the running server are not there yet. TCP and TLS 
 SECTIONS = {"rates": rates_section, "capacity": capacity_section, "state": state_section, "pause": pause_section, "workers": workers_section, "micro": micro_section}
 
 
+def points(results, name, of_rate, of_step):
+    """The measured rates, and the steps of the search for the capacity above them that hold."""
+    found = {rate: of_rate(rate) for rate in summary.rates_of(results, name)}
+    for step in results.get("capacity", {}).get(name, {}).get("steps", []):
+        if step["holds"] and step["rate"] > max(found, default=0):
+            found[step["rate"]] = of_step(step)
+    return [(rate, value) for rate, value in found.items() if value is not None]
+
+
 def write_curves(results, folder):
     folder.mkdir(exist_ok=True)
     names = ["perdure", "kamailio_kemi", "kamailio_native", "floor"]
-    each = {name: summary.rates_of(results, name) for name in names}
-    cpu = {name: [(rate, summary.cpu_us(results, name, rate)) for rate in rates if summary.cpu_us(results, name, rate)] for name, rates in each.items()}
+    cpu = {name: points(results, name, lambda rate: summary.cpu_us(results, name, rate), lambda step: step["cpu_us"]) for name in names}
+    p99 = {name: points(results, name, lambda rate: summary.latency_us(results, name, rate, "p99"), lambda step: step["latency_us"]["invite"]["p99"]) for name in names}
     if any(cpu.values()):
         (folder / "cpu.svg").write_text(curves.lines("CPU per call", "calls per second", "microseconds, all processes of the server", cpu))
-        p99 = {name: [(rate, summary.latency_us(results, name, rate, "p99")) for rate in rates] for name, rates in each.items()}
         (folder / "latency.svg").write_text(curves.lines("INVITE through the server, p99", "calls per second", "microseconds, logarithmic", p99, logarithmic=True))
     capacity = {name: found["rate"] for name, found in results.get("capacity", {}).items() if found["rate"]}
     if capacity:
