@@ -31,6 +31,8 @@ def state(bench):
         "kamailio_native": lambda server: server.shared_memory_used(),
     }
     for name, bytes_used in used.items():
+        if not bench.wants(name):
+            continue
         with bench.make(name) as server:
             before = bytes_used(server)
             with opened(bench, server, count, 2000) as report:
