@@ -1,5 +1,6 @@
 """The servers in the comparison: Perdure, Kamailio in two ways, and the floor. All have `start()`, `close()`, `pid`, `port` and `first_port`,
 the first port of the generator that goes with them. Everything they start is pinned to the given cores."""
+import contextlib
 import json
 import os
 import pathlib
@@ -61,7 +62,7 @@ class Server:
 
     def _spawn(self, *command):
         self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen(["taskset", "-c", self.cores, *map(str, command)], stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(["taskset", "-c", self.cores, *map(str, command)], stdout=self.log, stderr=self.log, start_new_session=True)
         return self
 
     def start(self):
@@ -72,12 +73,11 @@ class Server:
     def close(self):
         """At once, without leaving anything behind; a snapshot is of no use here."""
         if self.process:
-            pids = measure.tree(self.process.pid)
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    pass
+            # The group reaches those that are being forked just now, the tree those that have left the group.
+            descendants = measure.tree(self.process.pid)
+            for kill, pid in [(os.killpg, self.process.pid), *((os.kill, each) for each in descendants)]:
+                with contextlib.suppress(OSError):
+                    kill(pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)
