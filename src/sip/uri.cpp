@@ -9,7 +9,7 @@ namespace perdure::sip {
 namespace {
 
 Scheme scheme_from(std::string_view name) {
-  if (equals_ignore_case(name, "sip")) return Scheme::Sip;
+  if (name == "sip" || equals_ignore_case(name, "sip")) return Scheme::Sip;
   if (equals_ignore_case(name, "sips")) return Scheme::Sips;
   if (equals_ignore_case(name, "tel")) return Scheme::Tel;
   return Scheme::Other;
@@ -29,7 +29,7 @@ bool read_tail(Uri& uri, std::string_view rest) {
     if (!chars::all(uri.headers, chars::header) || !chars::escapes_valid(uri.headers)) return false;
   }
   if (uri.params.empty()) return true;
-  return uri.params.front() == ';' && params_valid(uri.params) && chars::escapes_valid(uri.params);
+  return uri.params.front() == ';' && chars::all(uri.params, chars::uri) && params_valid(uri.params) && chars::escapes_valid(uri.params);
 }
 
 bool read_sip(Uri& uri, std::string_view rest) {
@@ -179,7 +179,7 @@ bool same_host(std::string_view a, std::string_view b) {
 std::optional<Uri> Uri::parse(std::string_view text) {
   const std::size_t length = chars::span(text, chars::scheme);
   if (length == 0 || length >= text.size() || text[length] != ':' || !chars::is(text.front(), chars::alpha)) return std::nullopt;
-  if (!chars::all(text, chars::uri)) return std::nullopt;
+  // That nothing in it can end or break a URI is seen on the way: the classes of user, host and headers are narrower.
   Uri uri;
   uri.scheme_name = text.substr(0, length);
   uri.scheme = scheme_from(uri.scheme_name);
@@ -194,6 +194,7 @@ std::optional<Uri> Uri::parse(std::string_view text) {
       if (!read_tel(uri, rest)) return std::nullopt;
       break;
     case Scheme::Other:
+      if (!chars::all(rest, chars::uri)) return std::nullopt;
       uri.opaque = rest;
       break;
   }

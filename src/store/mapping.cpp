@@ -13,7 +13,9 @@ bool Mapping::provide(std::uint64_t offset, std::uint64_t size) const {
   do failed = fallocate(descriptor_, 0, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0 ? 0 : errno;
   while (failed == EINTR);
   // A file system that cannot say is taken as one with room.
-  return failed != ENOSPC && failed != EDQUOT && failed != EIO;
+  if (failed == ENOSPC || failed == EDQUOT || failed == EIO) return false;
+  if (huge_pages_) huge_pages_->used(offset);
+  return true;
 }
 
 void Mapping::write_observed(std::uint64_t offset, const void* bytes, std::size_t size) {

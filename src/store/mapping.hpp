@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "store/huge_pages.hpp"
+
 namespace perdure::store {
 
 // Called before each write of at most 8 bytes, in program order. Tests only.
@@ -46,6 +48,8 @@ class Mapping {
   }
 
   void observe(WriteObserver* observer) { observer_ = observer; }
+  // To be told what is provided; null: nobody.
+  void set_huge_pages(HugePages* pages) { huge_pages_ = pages; }
 
  private:
   void write_observed(std::uint64_t offset, const void* bytes, std::size_t size);
@@ -53,6 +57,7 @@ class Mapping {
   char* base_;
   std::uint64_t size_;
   int descriptor_;
+  HugePages* huge_pages_ = nullptr;
   WriteObserver* observer_ = nullptr;
 };
 

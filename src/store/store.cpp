@@ -64,6 +64,28 @@ Result<std::uint64_t> take_file(int descriptor, const Options& options) {
   return static_cast<std::uint64_t>(info.st_size);
 }
 
+// A mapping that begins at a multiple of a huge page. MAP_FAILED: errno says why.
+void* map(int descriptor, std::uint64_t size) {
+  const std::uint64_t whole = size + huge_page_bytes;
+  void* reserved = mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return MAP_FAILED;
+  char* const begin = static_cast<char*>(reserved);
+  char* const aligned = begin + (huge_page_bytes - reinterpret_cast<std::uintptr_t>(begin) % huge_page_bytes) % huge_page_bytes;
+  const int flags = MAP_FIXED | (descriptor >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+  void* const base = mmap(aligned, size, PROT_READ | PROT_WRITE, flags, descriptor, 0);
+  const int error = errno;
+  if (base == MAP_FAILED) {
+    munmap(reserved, whole);
+    errno = error;
+    return MAP_FAILED;
+  }
+  if (aligned != begin) munmap(begin, static_cast<std::size_t>(aligned - begin));
+  char* const end = aligned + (size + 4095) / 4096 * 4096;
+  if (end != begin + whole) munmap(end, static_cast<std::size_t>(begin + whole - end));
+  madvise(base, size, MADV_HUGEPAGE);  // for memory of this process, and where the file system gives huge pages by itself
+  return base;
+}
+
 }  // namespace
 
 Store::Store(char* base, std::uint64_t size, int descriptor, const Options& options)
@@ -78,6 +100,7 @@ Store::~Store() {
     sync_wake_.notify_all();
     syncer_.join();
   }
+  huge_pages_.reset();
   if (mapped_) munmap(mapped_, mapping_.size());
   if (descriptor_ >= 0) ::close(descriptor_);
 }
@@ -96,19 +119,21 @@ Result<std::unique_ptr<Store>> Store::open(const Options& options) {
     }
     size = *taken;
   }
-  const int flags = descriptor >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, descriptor, 0);
+  void* base = map(descriptor, size);
   if (base == MAP_FAILED) {
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
     return fail(fmt::format("{}: mmap of {} bytes: {}", options.path, size, std::strerror(error)));
   }
-  madvise(base, size, MADV_HUGEPAGE);  // where the kernel allows it
   std::unique_ptr<Store> store(new Store(static_cast<char*>(base), size, descriptor, options));
   store->mapped_ = static_cast<char*>(base);
   if (auto attached = store->attach(options); !attached) {
     if (options.path.empty()) return std::unexpected(attached.error());
     return fail(fmt::format("{}: {}", options.path, attached.error().message));
+  }
+  if (descriptor >= 0) {  // anonymous memory gets them by itself
+    store->huge_pages_ = std::make_unique<HugePages>(store->mapped_, size, descriptor);
+    store->mapping_.set_huge_pages(store->huge_pages_.get());
   }
   store->start_sync(options);
   return store;

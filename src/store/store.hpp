@@ -97,6 +97,7 @@ class Store {
   Mapping mapping_;
   int descriptor_ = -1;
   char* mapped_ = nullptr;  // to be unmapped; null: memory of the caller
+  std::unique_ptr<HugePages> huge_pages_;
   std::vector<KindInfo> kinds_;
   std::mutex quarantine_mutex_;
   Quarantine quarantine_;
