@@ -1,4 +1,5 @@
 // A list of edits on a message, in any order; and a list read back from bytes that nobody vouches for.
+#include <set>
 #include <string>
 
 #include "fuzz/input.hpp"
@@ -22,8 +23,41 @@ const Value* pick_value(const Message& message, HeaderName header, std::size_t i
   return out.field ? &out : nullptr;
 }
 
+// What the edits of one_edit() did, as far as it can be told without the code under test.
+struct Done {
+  bool request_uri = false, status = false, body = false;
+  std::size_t body_size = 0;
+  std::set<const HeaderField*> touched;
+
+  void note(std::uint8_t what, std::size_t index, const HeaderField* field, const Value& value) {
+    switch (what % 12) {
+      case 0:
+        request_uri = true;
+        break;
+      case 1:
+        status = true;
+        break;
+      case 6:
+      case 7:
+        touched.insert(field);
+        break;
+      case 8:
+      case 9:
+      case 10:
+        touched.insert(value.field);
+        break;
+      case 11:
+        body = true;
+        body_size = 10 - index % 10;
+        break;
+      default:
+        break;
+    }
+  }
+};
+
 // Edits whose result must be a message again, since they exchange whole lines and values for well-formed ones. Returns false at the end.
-bool one_edit(fuzz::Input& input, const Message& message, Edits& edits) {
+bool one_edit(fuzz::Input& input, const Message& message, Edits& edits, Done& done) {
   if (input.empty()) return false;
   const std::uint8_t what = input.byte();
   const std::size_t index = input.byte();
@@ -68,7 +102,27 @@ bool one_edit(fuzz::Input& input, const Message& message, Edits& edits) {
     default:
       edits.set_body(index % 2 ? "text/plain" : "", std::string_view("0123456789").substr(index % 10));
   }
+  done.note(what, index, field, value);
   return true;
+}
+
+// What no edit touched stands there as before, in the same order; what they set is set.
+void check_result(const Message& message, const Message& written, const Done& done) {
+  if (message.is_request()) {
+    expect(written.request_uri() == (done.request_uri ? "sip:next@192.0.2.200" : message.request_uri()), "another Request-URI");
+    expect(written.method_name() == message.method_name(), "another method");
+  } else {
+    expect(written.status() == (done.status ? 480 : message.status()), "another status");
+  }
+  expect(done.body ? written.body().size() == done.body_size : written.body() == message.body(), "another body");
+  std::size_t at = 0;
+  const auto lines = written.headers();
+  for (const HeaderField& field : message.headers()) {
+    const bool of_body = field.name == HeaderName::ContentLength || field.name == HeaderName::ContentType;
+    if (done.touched.contains(&field) || (done.body && of_body)) continue;
+    while (at < lines.size() && written.line(lines[at]) != message.line(field)) ++at;
+    expect(at++ < lines.size(), "a line that no edit touched is gone, or elsewhere");
+  }
 }
 
 void edit_message(fuzz::Input& input) {
@@ -77,7 +131,8 @@ void edit_message(fuzz::Input& input) {
   const bool parsed = message.parse(input.rest()).has_value();
   Edits edits;
   fuzz::Input operations(reinterpret_cast<const std::uint8_t*>(script.data()), script.size());
-  while (one_edit(operations, message, edits)) {
+  Done done;
+  while (one_edit(operations, message, edits, done)) {
   }
   std::string out;
   expect_sound(checks::writing(message, edits, out));
@@ -86,6 +141,7 @@ void edit_message(fuzz::Input& input) {
   expect(written.parse(out).has_value(), "an edited message is malformed");
   expect(written.bytes() == out, "an edited message has bytes behind its body");
   expect_sound(checks::layout(written));
+  check_result(message, written, done);
 }
 
 // Ranges anywhere at all: the bytes may be nonsense, but the sizes agree and nothing is written outside.
