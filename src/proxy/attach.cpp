@@ -9,16 +9,30 @@ using transaction::TransactionHeader;
 void Proxy::Impl::attach(Time now, Outputs& outputs) {
   wheel_ = transaction::TimerWheel(now);
   if (routes_) attach_routes(now);
+  // Calls wait meanwhile. Room for all of them at once: to grow step by step would take longer than the rest.
+  std::uint64_t records = 0;
+  std::uint32_t ids = 0;
+  for (std::uint32_t index = worker_; index < store_.partition_count(); index += worker_count_) {
+    records += store_.partition(index).record_count(TransactionHeader::kind);
+    ids = std::max(ids, store_.partition(index).id_limit(TransactionHeader::kind));
+  }
+  index_.reserve(records + records / 4);
+  wheel_.reserve(ids);
   for (std::uint32_t index = worker_; index < store_.partition_count(); index += worker_count_) {
     auto& partition = store_.partition(index);
     partition.for_each<TransactionHeader>([&](store::RecordId id, const TransactionHeader& header) {
       if (record_mark_) *record_mark_ = id.value;
       index_[header.key] = id;
       ++counters_.transactions_recovered;
+      const bool sent = !header.pending || partition.sent_sequence(id) >= partition.sequence(id);
+      if (sent && !header.branches) {  // nearly all of them
+        wheel_.schedule(id.value, deadline(header, {&header.branch, header.branch_count}));
+        return;
+      }
       FrameScope scope(*this, outputs);
       Work& work = scope.frame.work;
       if (!load(id, work)) return;
-      wheel_.schedule(id.value, deadline(work));
+      wheel_.schedule(id.value, deadline(work.header, {work.branches.data(), work.header.branch_count}));
       if (work.header.pending) {
         ++counters_.resent_after_attach;
         emit(work, work.header.pending, outputs);

@@ -131,7 +131,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
     partition.commit(work.id, header);
   }
   if (work.written_count) abandon_written(work, true);
-  wheel_.schedule(work.id.value, deadline(work));
+  wheel_.schedule(work.id.value, deadline(header, {work.branches.data(), header.branch_count}));
   // Persist, then speak: from here on the outputs are justified by what stands in the store.
   emit(work, work.emit, outputs, request);
   work.emit = 0;

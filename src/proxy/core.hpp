@@ -114,7 +114,7 @@ class Proxy::Impl {
   // ---- timers.cpp ----
   void on_tick(Time now, Outputs& outputs);
   void on_record_due(store::RecordId id, Time now, Outputs& outputs);
-  [[nodiscard]] static Time deadline(const Work& work);
+  [[nodiscard]] static Time deadline(const transaction::TransactionHeader& header, std::span<const transaction::Branch> branches);
 
   // ---- commit.cpp ----
   [[nodiscard]] bool load(store::RecordId id, Work& work);

@@ -10,12 +10,10 @@ using transaction::Event;
 using transaction::Machine;
 using transaction::State;
 
-Time Proxy::Impl::deadline(const Work& work) {
-  const auto& header = work.header;
+Time Proxy::Impl::deadline(const transaction::TransactionHeader& header, std::span<const Branch> branches) {
   Time first = std::min(header.retransmit_at, header.expire_at);
   bool over = header.state == State::Terminated;
-  for (std::size_t i = 0; i < header.branch_count; ++i) {
-    const Branch& branch = work.branches[i];
+  for (const Branch& branch : branches) {
     // A non-INVITE transaction that waits for Timer J need not wake for Timer K: the branch absorbs responses for as long as it is there.
     const bool waits = header.method != sip::Method::Invite && header.state == State::Completed && branch.state == State::Completed;
     if (!waits) first = std::min(first, branch.expire_at);

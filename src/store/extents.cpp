@@ -29,6 +29,12 @@ std::uint32_t Extents::slots(const ExtentWord& word) const {
   return word.kind == Kind::None ? fit : std::min(fit, slots_per_extent_max);
 }
 
+std::uint64_t Extents::used_end() const {
+  std::uint32_t end = count_;
+  while (end > 0 && mapping_.load_word(table_offset_ + 8 * std::uint64_t{end - 1}) == 0) --end;
+  return offset(end);
+}
+
 std::uint32_t Extents::claim(const ExtentWord& word) {
   const std::scoped_lock lock(claiming_);
   for (; lowest_ < count_; ++lowest_)

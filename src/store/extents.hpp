@@ -33,6 +33,8 @@ class Extents {
   // New records stop here, so that existing calls can go on: a quarter, since a call that has just begun grows by its responses.
   [[nodiscard]] bool in_reserve() const { return free_count() <= reserve_; }
   [[nodiscard]] std::uint32_t slots(const ExtentWord& word) const;
+  // The offset behind the last extent that is claimed.
+  [[nodiscard]] std::uint64_t used_end() const;
 
  private:
   Mapping& mapping_;

@@ -15,9 +15,13 @@ constexpr std::uint64_t pages_ahead = 4;  // 8 MiB: half a second of 10,000 call
 
 }  // namespace
 
-HugePages::HugePages(char* base, std::uint64_t size, int descriptor)
-    : base_(base), pages_(size / huge_page_bytes), descriptor_(descriptor), wanted_(std::min(pages_ahead, pages_)) {
-  if (pages_) thread_ = std::thread([this] { run(); });
+HugePages::HugePages(char* base, std::uint64_t size, int descriptor, std::uint64_t used)
+    : base_(base),
+      pages_(size / huge_page_bytes),
+      descriptor_(descriptor),
+      next_(std::min((used + huge_page_bytes - 1) / huge_page_bytes, pages_)),
+      wanted_(std::min(next_ + pages_ahead, pages_)) {
+  if (next_ < pages_) thread_ = std::thread([this] { run(); });
 }
 
 HugePages::~HugePages() {
@@ -42,14 +46,12 @@ void HugePages::used(std::uint64_t offset) {
 
 void HugePages::run() {
   (void)pthread_setname_np(pthread_self(), "huge-pages");
-  const sched_param none{};
-  (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);  // a worker on the same core goes first
   std::unique_lock lock(mutex_);
-  for (std::uint64_t page = 0; page < pages_; ++page) {
-    wake_.wait(lock, [&] { return stop_ || page < wanted_; });
+  for (; next_ < pages_; ++next_) {
+    wake_.wait(lock, [&] { return stop_ || next_ < wanted_; });
     if (stop_) return;
     lock.unlock();
-    if (!prepare(page)) return;
+    if (!prepare(next_)) return;
     lock.lock();
   }
 }

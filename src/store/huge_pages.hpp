@@ -15,8 +15,9 @@ inline constexpr std::uint64_t huge_page_bytes = 2ULL << 20;
 // 6.1) or has no memory in one piece, the small pages stay.
 class HugePages {
  public:
-  // `descriptor`: of the mapped file, -1 if there is none. The mapping must outlive this.
-  HugePages(char* base, std::uint64_t size, int descriptor);
+  // Begins behind the first `used` bytes: what is in use is left as it is, since a page that is being exchanged stops who needs it.
+  // `descriptor`: of the mapped file. The mapping must outlive this.
+  HugePages(char* base, std::uint64_t size, int descriptor, std::uint64_t used);
   ~HugePages();
   HugePages(const HugePages&) = delete;
   HugePages& operator=(const HugePages&) = delete;
@@ -31,6 +32,7 @@ class HugePages {
   char* const base_;
   const std::uint64_t pages_;
   const int descriptor_;
+  std::uint64_t next_;  // page
   std::mutex mutex_;
   std::condition_variable wake_;
   std::uint64_t wanted_;  // pages below this are to be prepared

@@ -133,6 +133,11 @@ void Partition::free_blob(BlobRef ref) {
   free_slot(blob_pool(slot_bytes), extent, static_cast<std::uint32_t>((offset - extents_.offset(extent)) / slot_bytes));
 }
 
+std::uint32_t Partition::id_limit(Kind kind) const {
+  const auto& list = kinds_[static_cast<std::size_t>(kind)].extents;
+  return list.empty() ? 0 : (std::ranges::max(list) + 1) << 8;
+}
+
 void Partition::reclaim() {
   for (const BlobRef ref : freed_) free_blob(ref);
   freed_.clear();

@@ -89,6 +89,8 @@ class Partition {
   [[nodiscard]] std::uint64_t record_count(Kind kind) const {
     return kinds_[static_cast<std::size_t>(kind)].records.load(std::memory_order_relaxed);
   }
+  // All records of that kind have ids below this, as long as no new ones are made.
+  [[nodiscard]] std::uint32_t id_limit(Kind kind) const;
   // Frees what commits have dropped. The caller has sent everything that pointed there.
   void reclaim();
 

@@ -132,7 +132,7 @@ Result<std::unique_ptr<Store>> Store::open(const Options& options) {
     return fail(fmt::format("{}: {}", options.path, attached.error().message));
   }
   if (descriptor >= 0) {  // anonymous memory gets them by itself
-    store->huge_pages_ = std::make_unique<HugePages>(store->mapped_, size, descriptor);
+    store->huge_pages_ = std::make_unique<HugePages>(store->mapped_, size, descriptor, store->extents_->used_end());
     store->mapping_.set_huge_pages(store->huge_pages_.get());
   }
   store->start_sync(options);

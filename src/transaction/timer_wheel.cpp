@@ -49,6 +49,10 @@ void TimerWheel::unlink(std::uint32_t id) {
   node.slot = none;
 }
 
+void TimerWheel::reserve(std::uint32_t limit) {
+  if (limit > nodes_.size()) nodes_.resize(limit);
+}
+
 void TimerWheel::schedule(std::uint32_t id, Time deadline) {
   if (id >= nodes_.size()) {
     if (deadline == never) return;

@@ -14,6 +14,8 @@ class TimerWheel {
   // Deadlines before `start` fire at the first advance.
   explicit TimerWheel(Time start);
 
+  // Room for ids below `limit`, so that schedule() need not make it step by step.
+  void reserve(std::uint32_t limit);
   // Replaces the deadline of `id`; `never` cancels.
   void schedule(std::uint32_t id, Time deadline);
   void cancel(std::uint32_t id) { schedule(id, never); }
