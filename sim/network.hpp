@@ -2,10 +2,10 @@
 // A simulated clock and network: everything that happens is an event in one queue, so a run is the same each time.
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <queue>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/random.hpp"
@@ -23,7 +23,8 @@ struct Packet {
 // How the network treats packets. Chances in thousandths.
 struct NetworkOptions {
   Duration latency = 1ms, jitter{};
-  std::uint32_t lost = 0, doubled = 0;
+  std::uint32_t lost = 0, doubled = 0, delayed = 0;
+  Duration delay{};  // of those that are delayed: others overtake them
 };
 
 class Network {
@@ -37,12 +38,20 @@ class Network {
   void attach(const SocketAddress& address, Receiver receiver);
   void send(const SocketAddress& from, const SocketAddress& to, std::string_view bytes);
   void after(Duration delay, std::function<void()> action);
-  // Runs events until none is left or `limit` is reached. False: events are left.
-  bool run(Time limit);
+  // Runs events until none is left, or `limit` or that many of them is reached. False: events are left.
+  bool run(Time limit, std::uint64_t events_max = UINT64_MAX);
 
   // Every packet that was sent, for the ladder of a failure; bounded by `trace_max`.
   [[nodiscard]] const std::vector<Packet>& trace() const { return trace_; }
   void set_trace_max(std::size_t count) { trace_max_ = count; }
+  // Only packets that contain this text are kept.
+  void set_trace_filter(std::string text) { trace_filter_ = std::move(text); }
+  // A checksum over all packets that arrived, with their times: the same for two runs that are the same.
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  // Nothing reaches or leaves that address until then.
+  void cut(const SocketAddress& address, Time until) { cuts_[key_of(address)] = until; }
 
  private:
   struct Event {
@@ -52,15 +61,20 @@ class Network {
     bool operator>(const Event& other) const { return at != other.at ? at > other.at : order > other.order; }
   };
   void deliver(const Packet& packet);
+  [[nodiscard]] static std::uint64_t key_of(const SocketAddress& address);
+  [[nodiscard]] bool is_cut(const SocketAddress& address) const;
 
   Random random_;
   NetworkOptions options_;
   Time now_{Duration(1'000'000)};
   std::uint64_t order_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::map<std::string, Receiver> receivers_;
+  std::unordered_map<std::uint64_t, Receiver> receivers_;
+  std::unordered_map<std::uint64_t, Time> cuts_;
+  std::uint64_t digest_ = 0, sent_ = 0, lost_ = 0;
   std::vector<Packet> trace_;
   std::size_t trace_max_ = 2000;
+  std::string trace_filter_;
 };
 
 }  // namespace perdure::sim

@@ -23,11 +23,14 @@ ProxyNode::ProxyNode(Network& network, proxy::ProxyOptions options, proxy::Route
 ProxyNode::~ProxyNode() = default;
 
 void ProxyNode::before_write(std::uint64_t, std::size_t) {
-  if (writes_++ == plan_.at_write) throw Killed{};
+  if (!dead_ && writes_++ != plan_.at_write) return;
+  dead_ = true;
+  throw Killed{};
 }
 
 void ProxyNode::start() {
   ++starts_;
+  dead_ = false;
   proxy_.reset();
   store_.reset();
   transactions_.reset();
@@ -95,8 +98,16 @@ void ProxyNode::step() {
 }
 
 void ProxyNode::flush() {
+  if (dead_) throw Killed{};
   for (const auto& send : outputs_.sends()) {
-    network_.send(options_.sockets[send.socket].address, send.destination, send.bytes);
+    std::string_view bytes = send.bytes;
+    if (filter_) {
+      filtered_.assign(bytes);
+      if (!filter_(filtered_)) continue;
+      bytes = filtered_;
+    }
+    if (on_output_) on_output_(send.destination, bytes);
+    network_.send(options_.sockets[send.socket].address, send.destination, bytes);
     if (++outputs_sent_ == plan_.at_output) throw Killed{};
   }
   outputs_.clear();

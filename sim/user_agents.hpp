@@ -68,6 +68,7 @@ class Gateway {
     bool acked = false, canceled = false;
     std::uint32_t invites = 0, cancels = 0;
   };
+  [[nodiscard]] const SocketAddress& address() const { return options_.address; }
   // By branch.
   [[nodiscard]] const std::map<std::string, Transaction>& transactions() const { return transactions_; }
   // Violations that a gateway can see: a CANCEL or ACK that fits no INVITE, and the like.
