@@ -80,6 +80,7 @@ class CancelFits final : public Checker {
   void on_output(const WorldView& view, Time, const SocketAddress& to, const sip::Message& message) override {
     if (!message.is_request() || message.method() != sip::Method::Cancel) return;
     const std::string branch(message.top_via()->branch);
+    if (!BranchParameter::parse(branch)) return;  // it fits no transaction and was forwarded without one (16.10)
     const auto hash = checksum(message.bytes());
     if (const auto [found, first] = cancels_.try_emplace(branch, hash); !first) {
       if (found->second != hash) report(message.call_id(), "a CANCEL was sent again with other bytes");

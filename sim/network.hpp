@@ -2,7 +2,6 @@
 // A simulated clock and network: everything that happens is an event in one queue, so a run is the same each time.
 #include <cstdint>
 #include <functional>
-#include <queue>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,7 +23,7 @@ struct Packet {
 struct NetworkOptions {
   Duration latency = 1ms, jitter{};
   std::uint32_t lost = 0, doubled = 0, delayed = 0;
-  Duration delay{};  // of those that are delayed: others overtake them
+  Duration delay{};  // at most, of those that are delayed, beside the latency: others overtake them
 };
 
 class Network {
@@ -49,9 +48,13 @@ class Network {
   // A checksum over all packets that arrived, with their times: the same for two runs that are the same.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  // Those to or from an address that was cut off are lost, too. A packet that was doubled can be lost twice.
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
-  // Nothing reaches or leaves that address until then.
-  void cut(const SocketAddress& address, Time until) { cuts_[key_of(address)] = until; }
+  [[nodiscard]] std::uint64_t cut_off() const { return cut_off_; }
+  [[nodiscard]] std::uint64_t doubled() const { return doubled_; }
+  [[nodiscard]] std::uint64_t delayed() const { return delayed_; }
+  // Nothing reaches or leaves that address until then, not even what is under way. A later call replaces an earlier one.
+  void cut(const SocketAddress& address, Time until) { cuts_[address] = until; }
 
  private:
   struct Event {
@@ -60,18 +63,23 @@ class Network {
     std::function<void()> action;
     bool operator>(const Event& other) const { return at != other.at ? at > other.at : order > other.order; }
   };
+  struct Hash {
+    std::size_t operator()(const SocketAddress& address) const;
+  };
   void deliver(const Packet& packet);
-  [[nodiscard]] static std::uint64_t key_of(const SocketAddress& address);
-  [[nodiscard]] bool is_cut(const SocketAddress& address) const;
+  [[nodiscard]] Duration delay_of_one();
+  // True, and counted, if one of them is cut off.
+  [[nodiscard]] bool lose_if_cut(const SocketAddress& from, const SocketAddress& to);
+  [[nodiscard]] bool is_cut(const SocketAddress& address);
 
   Random random_;
   NetworkOptions options_;
   Time now_{Duration(1'000'000)};
   std::uint64_t order_ = 0;
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::unordered_map<std::uint64_t, Receiver> receivers_;
-  std::unordered_map<std::uint64_t, Time> cuts_;
-  std::uint64_t digest_ = 0, sent_ = 0, lost_ = 0;
+  std::vector<Event> events_;  // a heap, the next one first; no priority_queue, whose top cannot be moved out
+  std::unordered_map<SocketAddress, Receiver, Hash> receivers_;
+  std::unordered_map<SocketAddress, Time, Hash> cuts_;
+  std::uint64_t digest_ = 0, sent_ = 0, lost_ = 0, cut_off_ = 0, doubled_ = 0, delayed_ = 0;
   std::vector<Packet> trace_;
   std::size_t trace_max_ = 2000;
   std::string trace_filter_;

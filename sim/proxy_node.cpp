@@ -1,129 +1,238 @@
 #include "sim/proxy_node.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/assert.hpp"
 
 namespace perdure::sim {
+namespace {
+
+// Routes that outlive the process.
+class BorrowedRunner final : public proxy::RouteRunner {
+ public:
+  explicit BorrowedRunner(proxy::RouteRunner& runner) : runner_(runner) {}
+  bool run(proxy::RoutingContext& context, proxy::RouteKind kind, std::string_view name) override {
+    return runner_.run(context, kind, name);
+  }
+  void save_variables(proxy::RoutingContext& context) override { runner_.save_variables(context); }
+
+ private:
+  proxy::RouteRunner& runner_;
+};
+
+NodeOptions simple_options(proxy::ProxyOptions options, const CrashPlan& plan, proxy::Persist persist, std::uint64_t store_bytes) {
+  NodeOptions node;
+  node.proxy = std::move(options);
+  node.crashes = plan;
+  node.persist = persist;
+  node.store_bytes = store_bytes;
+  node.partitions = 2;
+  node.down_time = Duration{};
+  return node;
+}
+
+}  // namespace
 
 ProxyNode::ProxyNode(Network& network, proxy::ProxyOptions options, proxy::RouteRunner& runner, CrashPlan plan, proxy::Persist persist,
                      std::uint64_t store_bytes)
-    : network_(network), options_(std::move(options)), runner_(runner), plan_(plan), persist_(persist), memory_(store_bytes / 8) {
-  for (const auto& socket : options_.sockets)
-    network_.attach(socket.address, [this](const Packet& packet) {
-      inbox_.push_back(packet);
-      work();
-    });
-  try {
-    start();
-  } catch (const Killed&) {
-    restart();
-  }
+    : ProxyNode(network, simple_options(std::move(options), plan, persist, store_bytes),
+                [&runner](unsigned) { return std::make_unique<BorrowedRunner>(runner); }) {}
+
+ProxyNode::ProxyNode(Network& network, NodeOptions options, RunnerFactory runners)
+    : network_(network),
+      options_(std::move(options)),
+      runners_(std::move(runners)),
+      crasher_(options_.crashes, options_.seed),
+      memory_(options_.store_bytes / 8) {
+  PERDURE_ASSERT(options_.workers >= 1 && options_.workers <= std::min(workers_max, options_.partitions));
+  for (const auto& socket : options_.proxy.sockets) network_.attach(socket.address, [this](const Packet& packet) { receive(packet); });
+  begin();
   work();
 }
 
 ProxyNode::~ProxyNode() = default;
 
 void ProxyNode::before_write(std::uint64_t, std::size_t) {
-  if (!dead_ && writes_++ != plan_.at_write) return;
+  if (!dead_ && !crasher_.before_write()) return;
   dead_ = true;
   throw Killed{};
 }
 
-void ProxyNode::start() {
-  ++starts_;
-  dead_ = false;
-  proxy_.reset();
-  store_.reset();
-  transactions_.reset();
-  outputs_.clear();
-  timer_at_ = never;
+void ProxyNode::receive(const Packet& packet) {
+  if (down_ && inbox_.size() >= inbox_max) {
+    ++inbox_lost_;
+    return;
+  }
+  inbox_.push_back(packet);
+  work();
+}
+
+// ---- processes ----
+
+void ProxyNode::open_stores() {
   store::Options options;
-  options.partitions = 2;
+  options.partitions = options_.partitions;
   options.extent_bytes = 16 * 1024;
   options.kinds = proxy::store_kinds();
-  options.discard = persist_ == proxy::Persist::Off;
-  options.monotonic_us = network_.now().time_since_epoch().count();
+  options.discard = options_.persist == proxy::Persist::Off;
+  options.clock = options_.clock;
+  options.monotonic_us = monotonic_us();
+  options.wall_us = wall_us();
   options.secret = 42;
   auto opened = store::Store::attach_memory(reinterpret_cast<char*>(memory_.data()), memory_.size() * 8, options);
   PERDURE_ASSERT(opened.has_value());
   store_ = std::move(*opened);
   store_->observe(this);
-  if (persist_ != proxy::Persist::Full) {
-    auto of_process = store::Store::open(options);
-    PERDURE_ASSERT(of_process.has_value());
-    transactions_ = std::move(*of_process);
-  }
-  const proxy::Stores stores(transactions_ ? *transactions_ : *store_, persist_ == proxy::Persist::Routes ? store_.get() : nullptr);
-  proxy_ = std::make_unique<proxy::Proxy>(options_, stores, 0, 1, runner_, Random(1000 + starts_));
-  proxy_->attach(store_->now(network_.now().time_since_epoch().count()), outputs_);
-  flush();
+  if (options_.persist == proxy::Persist::Full) return;
+  auto of_process = store::Store::open(options);
+  PERDURE_ASSERT(of_process.has_value());
+  transactions_ = std::move(*of_process);
 }
 
-void ProxyNode::restart() {
+void ProxyNode::start() {
+  ++starts_;
+  dead_ = false;
+  workers_.clear();
+  store_.reset();
+  transactions_.reset();
+  open_stores();
+  const proxy::Stores stores(transactions_ ? *transactions_ : *store_, options_.persist == proxy::Persist::Routes ? store_.get() : nullptr);
+  for (unsigned i = 0; i < options_.workers; ++i) {
+    Worker worker;
+    worker.runner = runners_(i);
+    worker.outputs = std::make_unique<proxy::Outputs>();
+    worker.proxy = std::make_unique<proxy::Proxy>(options_.proxy, stores, i, options_.workers, *worker.runner,
+                                                  Random((options_.seed << 32) + starts_ * workers_max + i));
+    workers_.push_back(std::move(worker));
+  }
+  if (starts_ > 1 && observer_) observer_->on_restart(network_.now(), crashed_);
+  for (auto& worker : workers_) {
+    worker.proxy->attach(now(), *worker.outputs);
+    flush(worker);
+  }
+}
+
+void ProxyNode::begin() {
   // A process that dies while it starts is started again.
-  for (;;) {
+  while (down_) {
     try {
       start();
-      return;
+      down_ = false;
     } catch (const Killed&) {
+      end(true);
+      if (options_.down_time > Duration{}) return;
     }
   }
 }
 
+void ProxyNode::end(bool crashed) {
+  down_ = true;
+  crashed_ = crashed;
+  if (store_) store_->observe(nullptr);  // it may be looked at until the next process opens its own
+  if (options_.down_time > Duration{})
+    network_.after(options_.down_time, [this] {
+      begin();
+      work();
+    });
+}
+
+void ProxyNode::restart(unsigned workers) {
+  PERDURE_ASSERT(!working_ && workers <= std::min(workers_max, options_.partitions));
+  if (workers != 0) options_.workers = workers;
+  if (down_) return;  // the next process is on its way
+  // The engine does this every few milliseconds.
+  store_->observe(nullptr);
+  store_->heartbeat(now(), wall_us());
+  end(false);
+  if (options_.down_time > Duration{}) return;  // the next one begins then
+  begin();
+  work();
+}
+
+// ---- a process ----
+
 void ProxyNode::work() {
-  for (;;) {
+  working_ = true;
+  while (!down_) {
     try {
+      store_->heartbeat(now(), wall_us());
       while (!inbox_.empty()) {
         step();
         inbox_.pop_front();  // done: its effect is committed and has left
       }
-      const Time now = store_->now(network_.now().time_since_epoch().count());
-      store_->heartbeat(now, 0);
-      proxy_->on_tick(now, outputs_);
-      flush();
-      arm_timer();
-      return;
+      tick();
+      if (observer_) observer_->on_idle(network_.now());
+      break;
     } catch (const Killed&) {
-      restart();
+      end(true);
+      if (options_.down_time == Duration{}) begin();
     }
   }
+  working_ = false;
 }
 
 void ProxyNode::step() {
   const Packet& packet = inbox_.front();
   std::uint16_t socket = 0;
-  for (std::size_t i = 0; i < options_.sockets.size(); ++i)
-    if (options_.sockets[i].address == packet.to) socket = static_cast<std::uint16_t>(i);
-  proxy_->on_received({packet.bytes, packet.from, socket, 0}, store_->now(network_.now().time_since_epoch().count()), outputs_);
-  flush();
+  for (std::size_t i = 0; i < options_.proxy.sockets.size(); ++i)
+    if (options_.proxy.sockets[i].address == packet.to) socket = static_cast<std::uint16_t>(i);
+  auto& worker = workers_[proxy::partition_of(packet.bytes, store_->partition_count()) % workers_.size()];
+  worker.proxy->on_received({packet.bytes, packet.from, socket, 0}, now(), *worker.outputs);
+  flush(worker);
 }
 
-void ProxyNode::flush() {
-  if (dead_) throw Killed{};
-  for (const auto& send : outputs_.sends()) {
-    std::string_view bytes = send.bytes;
-    if (filter_) {
-      filtered_.assign(bytes);
-      if (!filter_(filtered_)) continue;
-      bytes = filtered_;
+void ProxyNode::tick() {
+  for (unsigned i = 0; i < workers_.size(); ++i) {
+    auto& worker = workers_[i];
+    if (worker.proxy->next_deadline() <= now()) {
+      worker.proxy->on_tick(now(), *worker.outputs);
+      flush(worker);
     }
-    if (on_output_) on_output_(send.destination, bytes);
-    network_.send(options_.sockets[send.socket].address, send.destination, bytes);
-    if (++outputs_sent_ == plan_.at_output) throw Killed{};
+    arm_timer(i);
   }
-  outputs_.clear();
-  proxy_->outputs_sent();
 }
 
-void ProxyNode::arm_timer() {
-  const Time next = proxy_->next_deadline();
-  if (next == never || timer_at_ <= next) return;
-  timer_at_ = next;
-  const Time now = store_->now(network_.now().time_since_epoch().count());
-  network_.after(std::max(next - now, Duration(0)), [this, starts = starts_] {
-    if (starts != starts_) return;  // the timer of a process that is gone
-    timer_at_ = never;
+void ProxyNode::flush(Worker& worker) {
+  if (dead_) throw Killed{};
+  for (const auto& one : worker.outputs->sends()) send(one);
+  worker.outputs->clear();
+  worker.proxy->outputs_sent();
+  if (dead_) throw Killed{};
+}
+
+void ProxyNode::send(const proxy::Send& send) {
+  std::string_view bytes = send.bytes;
+  SocketAddress to = send.destination;
+  if (filter_) {
+    filtered_.assign(bytes);
+    if (!filter_(filtered_, to)) return;
+    bytes = filtered_;
+  }
+  if (on_output_) on_output_(to, bytes);
+  if (observer_) observer_->on_output(network_.now(), to, bytes, send.socket);
+  network_.send(options_.proxy.sockets[send.socket].address, to, bytes);
+  if (!crasher_.after_output()) return;
+  dead_ = true;
+  throw Killed{};
+}
+
+void ProxyNode::arm_timer(unsigned index) {
+  auto& worker = workers_[index];
+  const Time next = worker.proxy->next_deadline();
+  if (next == never || worker.timer_at <= next) return;
+  worker.timer_at = next;
+  network_.after(std::max(next - now(), Duration(0)), [this, index, starts = starts_] {
+    if (down_ || starts != starts_) return;  // the timer of a process that is gone
+    workers_[index].timer_at = never;
     work();
   });
+}
+
+std::size_t ProxyNode::open_transactions() const {
+  std::size_t count = 0;
+  for (const auto& worker : workers_) count += worker.proxy->open_transactions();
+  return count;
 }
 
 }  // namespace perdure::sim

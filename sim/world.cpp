@@ -64,6 +64,7 @@ class World {
 
  private:
   [[nodiscard]] WorldView view() { return {calls_, gateways_, node_->store(), 42}; }
+  [[nodiscard]] std::unique_ptr<ProxyNode> make_node();
   void add_calls();
   void on_output(const SocketAddress& to, std::string_view bytes);
   void look();
@@ -76,12 +77,12 @@ class World {
   const WorldOptions& options_;
   Random random_;
   Network network_;
-  std::unique_ptr<proxy::RouteRunner> routes_;
   std::unique_ptr<ProxyNode> node_;
   std::vector<std::unique_ptr<Gateway>> gateways_;
   std::vector<SimulatedCall> calls_;
   std::vector<std::unique_ptr<Checker>> checkers_ = make_checkers();
   Time begin_, end_;
+  bool clock_elapses_ = false;
   std::uint64_t restarts_ = 0;
   bool spoiled_ = false;
   std::vector<std::string> seen_;  // branches of INVITEs that left, for a canary
@@ -96,16 +97,7 @@ World::World(const WorldOptions& options)
   network_.set_trace_max(options.trace.empty() ? 0 : 2000);
   network_.set_trace_filter(options.trace);
   network_.attach(hostile_address(), [](const Packet&) {});
-  if (options.script || options.seed % script_every == 0) {
-    script::ScriptOptions script;
-    script.path = PERDURE_SIM_SCRIPT;
-    auto runner = script::ScriptRunner::create(script, 0, Random(options.seed));
-    PERDURE_ASSERT(runner.has_value());
-    routes_ = std::move(*runner);
-  } else {
-    routes_ = std::make_unique<PlanRoutes>();
-  }
-  node_ = std::make_unique<ProxyNode>(network_, proxy_options(), *routes_, CrashPlan{}, proxy::Persist::Full, store_bytes);
+  node_ = make_node();
   node_->set_on_output([this](const SocketAddress& to, std::string_view bytes) { on_output(to, bytes); });
   if (options.canary != Canary::None) node_->set_filter([this](std::string& bytes) { return spoil(bytes); });
   for (std::size_t i = 0; i < gateway_count; ++i) {
@@ -116,6 +108,28 @@ World::World(const WorldOptions& options)
   network_.after(between_looks, [this] { look(); });
   network_.after(between_faults, [this] { fault(); });
   network_.after(10ms, [this] { hostile(); });
+}
+
+std::unique_ptr<ProxyNode> World::make_node() {
+  NodeOptions node;
+  node.proxy = proxy_options();
+  node.seed = options_.seed;
+  node.store_bytes = store_bytes;
+  node.partitions = 8;
+  node.workers = 1 + static_cast<unsigned>(random_.below(ProxyNode::workers_max));
+  // A process is missing for a while in every second seed; in the others the next one is there at once.
+  node.down_time = random_.below(2) == 0 ? Duration{} : Duration(std::chrono::milliseconds(1 + random_.below(200)));
+  clock_elapses_ = random_.below(4) == 0;
+  node.clock = clock_elapses_ ? store::ClockPolicy::Elapsed : store::ClockPolicy::Frozen;
+  if (!options_.script && options_.seed % script_every != 0)
+    return std::make_unique<ProxyNode>(network_, node, [](unsigned) { return std::make_unique<PlanRoutes>(); });
+  script::ScriptOptions script;
+  script.path = PERDURE_SIM_SCRIPT;
+  return std::make_unique<ProxyNode>(network_, node, [script, seed = options_.seed](unsigned worker) {
+    auto runner = script::ScriptRunner::create(script, worker, Random(seed + worker));
+    PERDURE_ASSERT(runner.has_value());
+    return std::move(*runner);
+  });
 }
 
 void World::add_calls() {
@@ -151,12 +165,15 @@ void World::look() {
   if (!over()) network_.after(between_looks, [this] { look(); });
 }
 
-// A death at any write or after any output, an orderly restart, or a peer that cannot be reached for a while.
+// A death at any write or after any output, an orderly restart with another number of workers, or a peer that cannot be reached for a
+// while.
 void World::fault() {
   switch (random_.below(8)) {
     case 0:
-      node_->restart();
+      node_->restart(1 + static_cast<unsigned>(random_.below(ProxyNode::workers_max)));
       ++restarts_;
+      // The clock is set while nobody runs: with frozen deadlines that must mean nothing. Where time elapses it is what it says.
+      if (!clock_elapses_ && random_.below(2) == 0) node_->jump_wall_clock(std::chrono::minutes(random_.below(2880)) - 24h);
       break;
     case 1:
       network_.cut(gateway_address(random_.below(gateway_count)), network_.now() + std::chrono::milliseconds(random_.below(3000)));
@@ -207,7 +224,7 @@ WorldReport World::run() {
   report.lost = network_.lost();
   report.calls = calls_.size();
   report.restarts = restarts_;
-  report.crashes = node_->starts() - 1 - restarts_;
+  report.crashes = node_->crashes();
   for (const auto& call : calls_) {
     report.answered += !call.caller->seen().answered.empty();
     report.cancelled += call.caller->seen().cancel_sent;
@@ -271,7 +288,8 @@ void World::spoil_store() {
   if (options_.canary == Canary::LeftRecord) {
     const auto id = partition.reserve<TransactionHeader>();
     TransactionHeader header;
-    header.state = transaction::State::Proceeding;
+    header.state = transaction::State::Completed;
+    header.status = 486;
     header.method = sip::Method::Invite;
     header.created = network_.now();
     partition.create(id, header);

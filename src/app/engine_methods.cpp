@@ -179,6 +179,7 @@ std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters)
           {"proxy", "script_errors", proxy.script_errors},
           {"proxy", "store_full", proxy.store_full},
           {"proxy", "resent_after_attach", proxy.resent_after_attach},
+          {"proxy", "routed_again", proxy.routed_again},
           {"proxy", "responses_2xx", proxy.responses_2xx},
           {"proxy", "responses_3xx", proxy.responses_3xx},
           {"proxy", "responses_4xx", proxy.responses_4xx},

@@ -42,7 +42,7 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text, std::ui
   }
   address.ip = {};
   char zero_terminated[INET6_ADDRSTRLEN + 1];
-  if (text.find(':') == std::string_view::npos || text.size() >= sizeof zero_terminated) return std::nullopt;
+  if (text.size() >= sizeof zero_terminated || !text.contains(':') || text.contains('\0')) return std::nullopt;
   std::memcpy(zero_terminated, text.data(), text.size());
   zero_terminated[text.size()] = '\0';
   if (inet_pton(AF_INET6, zero_terminated, address.ip.data()) != 1) return std::nullopt;

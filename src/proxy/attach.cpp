@@ -26,13 +26,14 @@ void Proxy::Impl::attach(Time now, Outputs& outputs) {
       ++counters_.transactions_recovered;
       const bool sent = !header.pending || partition.sent_sequence(id) >= partition.sequence(id);
       if (sent && !header.branches) {  // nearly all of them
-        wheel_.schedule(id.value, deadline(header, {&header.branch, header.branch_count}));
+        wheel_.schedule(id.value, awaits_route(header) ? now : deadline(header, {&header.branch, header.branch_count}));
         return;
       }
       FrameScope scope(*this, outputs);
       Work& work = scope.frame.work;
       if (!load(id, work)) return;
-      wheel_.schedule(id.value, deadline(work.header, {work.branches.data(), work.header.branch_count}));
+      const Time due = awaits_route(work.header) ? now : deadline(work.header, {work.branches.data(), work.header.branch_count});
+      wheel_.schedule(id.value, due);
       if (work.header.pending) {
         ++counters_.resent_after_attach;
         emit(work, work.header.pending, outputs);

@@ -66,6 +66,7 @@ store::BlobRef Proxy::Impl::write(Work& work, std::string_view bytes) {
   const auto blob = store_.partition(work.partition).write(bytes);
   if (!blob) {
     ++counters_.store_full;
+    work.no_room = true;
     return blob;
   }
   PERDURE_ASSERT(work.written_count < work.written.size());
@@ -82,6 +83,7 @@ bool Proxy::Impl::load(store::RecordId id, Work& work) {
   work.header = records.get<TransactionHeader>(id);
   work.emit = 0;
   work.written_count = 0;
+  work.no_room = false;
   work.created = false;
   if (records.sent_sequence(id) >= records.sequence(id)) work.header.pending = 0;
   if (work.header.branches) {

@@ -49,6 +49,11 @@ class Proxy::Impl {
   // ---- input.cpp ----
   void on_received(const Received& received, Time now, Outputs& outputs);
   void on_request(Frame& frame, Time now);
+  void run_request_route(RoutingContext& context);
+  // The script has made the transaction and neither relayed nor answered. Found at attach: the process ended meanwhile.
+  [[nodiscard]] static bool awaits_route(const transaction::TransactionHeader& header);
+  // Runs the request route for the stored request: what the process that ended there did not finish.
+  void route_again(Work& work, Time now, Outputs& outputs);
   void on_response(Frame& frame, Time now);
   void on_client_response(Frame& frame, std::size_t branch, Time now);
   void on_cancel_response(Frame& frame, std::size_t branch, Time now);
@@ -71,6 +76,7 @@ class Proxy::Impl {
 
   // ---- forwarding.cpp ----
   int relay(RoutingContext& context);
+  int give_up_relay(RoutingContext& context, bool created);
   [[nodiscard]] std::optional<NextHop> next_hop(const RoutingContext& context, const Target& target) const;
   [[nodiscard]] std::optional<NextHop> resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const;
   // The request as it leaves, in `out`. Uses frame.branch_edits, which the branch route may have filled.

@@ -225,21 +225,28 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   Work& work = *context.work;
   work.header.flags = context.flags;
+  work.no_room = false;
   const std::uint8_t before = work.header.branch_count;
+  const store::BlobRef context_before = work.header.context, targets_before = work.header.targets;
   const auto asked = context.more_targets.size() + 1;
-  if (created && routes_ && has_recovered(work.header.key, true)) {
-    if (!resume_routes(context)) {
-      discard(work);
-      context.work = nullptr;
-      reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
-      return -1;
-    }
+  if (before == 0 && routes_ && has_recovered(work.header.key, true)) {
+    if (!resume_routes(context)) return give_up_relay(context, created);
   } else if (asked == 1) {
     if (const auto breadth = share_breadth(request, 1)) (void)add_branch(context, context.target, *breadth);
   } else {
     context.more_targets.insert(context.more_targets.begin(), context.target);
     start_next_targets(context);
   }
+  if (work.header.branch_count > before) save_context(context);
+  if (work.no_room && context.kind != RouteKind::Request) {
+    // The best response so far goes upstream. What was written is given back at the commit.
+    for (std::size_t i = before; i < work.header.branch_count; ++i) work.emit &= ~transaction::pending_request(i);
+    work.header.branch_count = before;
+    work.header.context = context_before;
+    work.header.targets = targets_before;
+    return -1;
+  }
+  if (work.no_room) return give_up_relay(context, created);
   if (work.header.branch_count == before) {
     // Nothing could be sent: too little breadth (RFC 5393), or no target that we can reach.
     const bool breadth = request.find("Max-Breadth") && asked > 1;
@@ -255,17 +262,30 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   context.relayed = true;
   context.finished = true;
-  save_context(context);
   if (created && work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
-  if (!commit(work, *context.outputs, &request)) {
-    if (created) discard(work);
-    context.work = nullptr;
-    reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
-    return -1;
-  }
+  if (!commit(work, *context.outputs, &request)) return give_up_relay(context, created);
   context.transaction = work.id;
   return 1;
+}
+
+// In the request route the store has no room for a branch or for what the script has set.
+int Proxy::Impl::give_up_relay(RoutingContext& context, bool created) {
+  constexpr std::string_view reason = "Service Unavailable", headers = "Retry-After: 5\r\n";
+  Work& work = *context.work;
+  context.relayed = false;
+  if (created) {
+    discard(work);
+    context.work = nullptr;
+    reply_stateless(context, 503, reason, headers);
+    return -1;
+  }
+  // The transaction stands in the store as it was before this run; what would have been its branches is forgotten.
+  abandon_written(work, false);
+  if (!load(work.id, work)) return -1;
+  reply(context, 503, reason, headers);
+  (void)commit(work, *context.outputs);
+  return -1;
 }
 
 }  // namespace perdure::proxy

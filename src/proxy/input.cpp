@@ -65,22 +65,47 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
   }
   // The ACK of a final response that the engine before this one sent (17.2.1): it goes no further.
   if (routes_ && method == sip::Method::Ack && key && has_recovered(*key, false)) return;
+  run_request_route(context);
+}
+
+void Proxy::Impl::run_request_route(RoutingContext& context) {
   context.kind = RouteKind::Request;
   const bool ran = runner_.run(context, RouteKind::Request, {});
-  if (!ran) {
-    ++counters_.script_errors;
-    if (context.work && context.work->header.status < 200 && !context.relayed) {
-      reply(context, 500, "Server Internal Error");
-      (void)commit(*context.work, *context.outputs);
-    } else if (!context.finished) {
-      (void)reply_stateless(context, 500, "Server Internal Error");
-    }
-  } else if (context.work && context.work->header.status < 200 && !context.relayed) {
-    // The script made a transaction and left it without a branch or an answer: nobody else would ever answer it.
-    ++counters_.script_errors;
+  // A transaction that the script made and left without a branch or an answer: nobody else would ever answer it.
+  const bool open = context.work && context.work->header.status < 200 && !context.relayed;
+  if (!ran || open) ++counters_.script_errors;
+  if (open) {
     reply(context, 500, "Server Internal Error");
     (void)commit(*context.work, *context.outputs);
+  } else if (!ran && !context.finished) {
+    (void)reply_stateless(context, 500, "Server Internal Error");
   }
+}
+
+bool Proxy::Impl::awaits_route(const transaction::TransactionHeader& header) {
+  return header.branch_count == 0 && header.status < 200 && header.expire_at == never &&
+         (header.state == State::Proceeding || header.state == State::Trying);
+}
+
+void Proxy::Impl::route_again(Work& work, Time now, Outputs& outputs) {
+  FrameScope scope(*this, outputs);
+  Frame& frame = scope.frame;
+  RoutingContext& context = frame.context;
+  context.now = now;
+  context.work = &work;
+  context.transaction = work.id;
+  const auto& header = work.header;
+  frame.received = {read(work, header.request), header.source, socket_from(header.socket_key), header.connection};
+  context.received = &frame.received;
+  context.message = &frame.message;
+  context.edits = &frame.edits;
+  if (!frame.message.parse(frame.received.bytes)) {  // it was parsed when it came
+    work.header.state = State::Terminated;
+    (void)commit(work, outputs);
+    return;
+  }
+  ++counters_.routed_again;
+  run_request_route(context);
 }
 
 void Proxy::Impl::on_response(Frame& frame, Time now) {

@@ -35,7 +35,8 @@ struct ProxyOptions {
 struct ProxyCounters {
   std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
                 transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
-                resent_after_attach = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
+                resent_after_attach = 0, routed_again = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0,
+                responses_6xx = 0;
 };
 
 // One open transaction as `perdure calls` shows it.

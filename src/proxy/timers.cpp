@@ -36,7 +36,10 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
   Work& work = scope.frame.work;
   RoutingContext& context = scope.frame.context;
   context.now = now;
-  if (load(id, work)) {
+  const bool loaded = load(id, work);
+  if (loaded && awaits_route(work.header)) {
+    route_again(work, now, outputs);
+  } else if (loaded) {
     context.work = &work;
     auto& header = work.header;
     if (header.retransmit_at <= now) server_event(work, Event::TimerRetransmit, now);

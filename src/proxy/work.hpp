@@ -20,6 +20,7 @@ struct RoutingContext::Work {
   // the request of each new branch and what the header itself refers to.
   std::array<store::BlobRef, 3 * transaction::branches_max + 8> written;
   std::size_t written_count = 0;
+  bool no_room = false;  // something that belongs to this step could not be written
 
   // For a transaction that is new. What lies beyond the counts is not read, so it is not cleared.
   void begin() {
@@ -29,6 +30,7 @@ struct RoutingContext::Work {
     header = {};
     emit = 0;
     written_count = 0;
+    no_room = false;
   }
 };
 using Work = RoutingContext::Work;

@@ -12,6 +12,7 @@ TEST(SocketAddress, ParsesNumericAddressesAndNothingElse) {
   EXPECT_EQ(SocketAddress::parse("2001:db8::1", 0)->ip_text(), "2001:db8::1");
   for (const char* bad : {"", "example.org", "192.0.2", "192.0.2.256", "[", "[]", "2001:db8:::1"})
     EXPECT_FALSE(SocketAddress::parse(bad, 1)) << bad;
+  EXPECT_FALSE(SocketAddress::parse(std::string_view("::1\0", 4), 1)) << "a zero byte ends no text";
 }
 
 TEST(SocketAddress, SurvivesTheNativeForm) {

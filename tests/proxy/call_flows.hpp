@@ -22,6 +22,7 @@ class TestRoutes : public RouteRunner {
   enum class Fork { Parallel, Serial, ByQ };
   Fork fork = Fork::Serial;
   int gateways = 1;
+  bool early_transaction = false;  // t_newtran before t_relay
   std::vector<int> failure_statuses;
 
   bool run(RoutingContext& context, RouteKind kind, std::string_view name) override {
@@ -52,6 +53,7 @@ class TestRoutes : public RouteRunner {
         context.send_reply(404, "Not Here");
       return true;
     }
+    if (early_transaction && context.new_transaction() != 1) return true;
     context.record_route = true;
     context.target.uri = gateway_uri(0);
     if (fork != Fork::Serial)
@@ -91,6 +93,7 @@ struct Flow {
   std::vector<sim::GatewayOptions> gateways;
   std::set<std::uint16_t> finals;  // what the caller may see at the end, exactly
   std::size_t dialogs = 0;         // 2xx with different To tags
+  bool early_transaction = false;
 };
 
 struct Outcome {
@@ -120,6 +123,7 @@ inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptio
   TestRoutes routes;
   routes.fork = flow.fork;
   routes.gateways = static_cast<int>(flow.gateways.size());
+  routes.early_transaction = flow.early_transaction;
   sim::ProxyNode proxy(network, proxy_options(), routes, plan, persist);
   std::vector<std::unique_ptr<sim::Gateway>> gateways;
   for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
@@ -190,6 +194,8 @@ inline std::vector<Flow> flows() {
       {"parallel fork, one answers, the other is cancelled", Fork::Parallel, never - Time{}, {answers, rings_long}, {200}, 1},
       {"parallel fork, cancelled, one rings late", Fork::Parallel, 300ms, {rings, slow_ring}, {487}, 0},
       {"forking by q", Fork::ByQ, never - Time{}, {busy, busy, answers}, {200}, 1},
+      {"transaction before the relay", Fork::Serial, never - Time{}, {fails, answers}, {200}, 1, true},
+      {"transaction before the relay, cancelled", Fork::Serial, 300ms, {rings}, {487}, 0, true},
   };
 }
 
