@@ -16,6 +16,8 @@ class BorrowedRunner final : public proxy::RouteRunner {
     return runner_.run(context, kind, name);
   }
   void save_variables(proxy::RoutingContext& context) override { runner_.save_variables(context); }
+  bool resume(proxy::RoutingContext& context, bool timed_out) override { return runner_.resume(context, timed_out); }
+  void abandon(proxy::RoutingContext& context) override { runner_.abandon(context); }
 
  private:
   proxy::RouteRunner& runner_;

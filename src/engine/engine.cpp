@@ -134,7 +134,7 @@ void Engine::stop() {
 
 void Engine::run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&)> f) {
   PERDURE_ASSERT(worker < workers_.size());
-  workers_[worker]->post(std::move(f));
+  workers_[worker]->post([f = std::move(f)](proxy::Proxy& proxy, Time, proxy::Outputs&) { f(proxy); });
 }
 
 bool Engine::run_on_all(const std::function<void(std::uint32_t, proxy::Proxy&)>& f, Duration timeout) {
@@ -148,7 +148,7 @@ bool Engine::run_on_all(const std::function<void(std::uint32_t, proxy::Proxy&)>&
   const auto state = std::make_shared<State>();
   state->left = workers_.size();
   for (std::uint32_t i = 0; i < workers_.size(); ++i)
-    workers_[i]->post([state, &f, i](proxy::Proxy& proxy) {
+    workers_[i]->post([state, &f, i](proxy::Proxy& proxy, Time, proxy::Outputs&) {
       const std::scoped_lock lock(state->mutex);
       if (state->given_up) return;
       f(i, proxy);

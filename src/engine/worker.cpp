@@ -37,6 +37,7 @@ Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
       runner_(engine.options_.make_runner(index)),
       proxy_(std::make_unique<proxy::Proxy>(engine.options_.proxy, stores, index, count_, *runner_, Random(engine.options_.seed + index))) {
   proxy_->set_record_mark(&mark_.record);
+  runner_->set_mailbox(*this);
   for (std::uint32_t i = 0; i < count_; ++i) queues_.push_back(std::make_unique<HandOver>());
   for (std::size_t i = index; i < engine.options_.sockets.size(); i += count_) sockets_.push_back(engine.options_.sockets[i]);
   readable_.resize(sockets_.size());
@@ -80,7 +81,7 @@ void Worker::start(std::uint64_t first_sequence) {
   thread_ = std::thread([this] { run(); });
 }
 
-void Worker::post(std::function<void(proxy::Proxy&)> f) {
+void Worker::post(std::function<void(proxy::Proxy&, Time, proxy::Outputs&)> f) {
   {
     const std::scoped_lock lock(mailbox_mutex_);
     mailbox_.push_back(std::move(f));
@@ -300,13 +301,13 @@ void Worker::finish_batch() {
 }
 
 void Worker::run_mailbox() {
-  std::vector<std::function<void(proxy::Proxy&)>> mail;
+  std::vector<std::function<void(proxy::Proxy&, Time, proxy::Outputs&)>> mail;
   {
     const std::scoped_lock lock(mailbox_mutex_);
     mail.swap(mailbox_);
     mail_.store(false, std::memory_order_release);
   }
-  for (auto& f : mail) f(*proxy_);
+  for (auto& f : mail) f(*proxy_, now_, outputs_);
 }
 
 void Worker::publish() {

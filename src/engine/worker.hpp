@@ -17,10 +17,10 @@ namespace perdure::engine {
 // As many as a worker has receive slots: a push never fails.
 using HandOver = SpscQueue<edge::SlotId, edge::slots_per_worker>;
 
-class Worker {
+class Worker final : public proxy::Mailbox {
  public:
   Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores);
-  ~Worker();
+  ~Worker() override;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -31,7 +31,7 @@ class Worker {
   void start(std::uint64_t first_sequence);
 
   // ---- any thread ----
-  void post(std::function<void(proxy::Proxy&)> f);
+  void post(std::function<void(proxy::Proxy&, Time now, proxy::Outputs&)> f) override;
   void wake();
   void request_stop();
   void join();
@@ -79,7 +79,7 @@ class Worker {
 
   std::atomic<bool> sleeping_{false}, stop_{false}, mail_{false};
   std::mutex mailbox_mutex_;
-  std::vector<std::function<void(proxy::Proxy&)>> mailbox_;
+  std::vector<std::function<void(proxy::Proxy&, Time, proxy::Outputs&)>> mailbox_;
   // local_ as other threads see it.
   std::array<std::atomic<std::uint64_t>, sizeof(EngineCounters) / sizeof(std::uint64_t)> published_{};
   std::thread thread_;

@@ -16,6 +16,9 @@ void Proxy::Impl::attach(Time now, Outputs& outputs) {
     records += store_.partition(index).record_count(TransactionHeader::kind);
     ids = std::max(ids, store_.partition(index).id_limit(TransactionHeader::kind));
   }
+  const auto schedule = [&](store::RecordId id, const TransactionHeader& header, std::span<const transaction::Branch> branches) {
+    wheel_.schedule(id.value, awaits_route(header, branches) ? now : deadline(header, branches));
+  };
   index_.reserve(records + records / 4);
   wheel_.reserve(ids);
   for (std::uint32_t index = worker_; index < store_.partition_count(); index += worker_count_) {
@@ -26,14 +29,13 @@ void Proxy::Impl::attach(Time now, Outputs& outputs) {
       ++counters_.transactions_recovered;
       const bool sent = !header.pending || partition.sent_sequence(id) >= partition.sequence(id);
       if (sent && !header.branches) {  // nearly all of them
-        wheel_.schedule(id.value, awaits_route(header) ? now : deadline(header, {&header.branch, header.branch_count}));
+        schedule(id, header, {&header.branch, header.branch_count});
         return;
       }
       FrameScope scope(*this, outputs);
       Work& work = scope.frame.work;
       if (!load(id, work)) return;
-      const Time due = awaits_route(work.header) ? now : deadline(work.header, {work.branches.data(), work.header.branch_count});
-      wheel_.schedule(id.value, due);
+      schedule(id, work.header, {work.branches.data(), work.header.branch_count});
       if (work.header.pending) {
         ++counters_.resent_after_attach;
         emit(work, work.header.pending, outputs);

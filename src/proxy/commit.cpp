@@ -179,13 +179,8 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
   const auto add = [&](std::string_view bytes, const SocketAddress& to, std::uint32_t socket_key, std::uint64_t connection) {
     if (!bytes.empty()) outputs.send({bytes, to, socket_from(socket_key), connection});
   };
-  if (bits & transaction::pending_response) {
-    if (header.response) {
-      add(read(work, header.response), header.reply_to, header.socket_key, header.connection);
-    } else if (header.request && header.method == sip::Method::Invite) {
-      emit_trying(work, outputs, request);
-    }
-  }
+  if ((bits & transaction::pending_response) && header.response)
+    add(read(work, header.response), header.reply_to, header.socket_key, header.connection);
   for (std::size_t i = 0; i < header.branch_count; ++i) {
     const Branch& branch = work.branches[i];
     if (bits & transaction::pending_request(i)) add(read(work, branch.request), branch.destination, branch.socket_key, 0);
@@ -207,6 +202,9 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
       add(outputs.copy(text), branch.destination, branch.socket_key, 0);
     }
   }
+  // Last: a caller who has it repeats the request no more, so what it announces must have left.
+  if ((bits & transaction::pending_response) && !header.response && header.request && header.method == sip::Method::Invite)
+    emit_trying(work, outputs, request);
 }
 
 void Proxy::Impl::outputs_sent() {

@@ -1,11 +1,13 @@
 #pragma once
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and 17,
-//   cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, commit.cpp (store), attach.cpp (restart), input.cpp (dispatch of
-//   inputs).
+//   cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp (store), attach.cpp
+//   (restart), input.cpp (dispatch of inputs).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,13 +27,14 @@ namespace perdure::proxy {
 
 // Everything one run of a route needs, reused by nesting depth so that the steady state allocates nothing.
 struct Frame {
-  explicit Frame(Proxy& proxy) : context(proxy) {}
+  explicit Frame(Proxy& proxy) : context(proxy) { context.own_work = &work; }
   sip::Message message;
   sip::Edits edits, branch_edits;
   Received received;
   RoutingContext context;
   Work work;
   std::string scratch;
+  std::string kept;  // the message of a run that waits: what it was received into is needed for others
 };
 
 // Where a message goes next.
@@ -49,11 +52,8 @@ class Proxy::Impl {
   // ---- input.cpp ----
   void on_received(const Received& received, Time now, Outputs& outputs);
   void on_request(Frame& frame, Time now);
-  void run_request_route(RoutingContext& context);
-  // The script has made the transaction and neither relayed nor answered. Found at attach: the process ended meanwhile.
-  [[nodiscard]] static bool awaits_route(const transaction::TransactionHeader& header);
-  // Runs the request route for the stored request: what the process that ended there did not finish.
-  void route_again(Work& work, Time now, Outputs& outputs);
+  void run_request_route(Frame& frame);
+  void finish_request_route(RoutingContext& context, bool ran);
   void on_response(Frame& frame, Time now);
   void on_client_response(Frame& frame, std::size_t branch, Time now);
   void on_cancel_response(Frame& frame, std::size_t branch, Time now);
@@ -92,6 +92,19 @@ class Proxy::Impl {
   void send_best(Work& work, Time now, RoutingContext& context);
   [[nodiscard]] int best_branch(const Work& work) const;
 
+  void finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran);
+
+  // ---- waiting.cpp: runs that wait, and those that the process before has not ended ----
+  [[nodiscard]] std::uint64_t begin_wait(RoutingContext& context, Time deadline);
+  void keep_waiting(Frame& frame);
+  bool resume(std::uint64_t wait, bool timed_out, Time now, Outputs& outputs);
+  void expire_waits(Time now, Outputs& outputs);
+  [[nodiscard]] bool is_waiting(store::RecordId id) const { return waiting_records_.contains(id.value); }
+  // Neither answered nor with a branch that is open: a route has to say how it goes on. If none waits, the process that ran it has ended.
+  [[nodiscard]] static bool awaits_route(const transaction::TransactionHeader& header, std::span<const transaction::Branch> branches);
+  // Runs that route from its begin.
+  void route_again(Work& work, Time now, Outputs& outputs);
+
   // ---- cancel.cpp ----
   int relay_cancel(RoutingContext& context);
   void cancel_branches(Work& work, Time now, std::size_t except = SIZE_MAX);
@@ -106,7 +119,7 @@ class Proxy::Impl {
 
   // ---- server_transaction.cpp ----
   [[nodiscard]] bool new_work(RoutingContext& context);  // fills context.work for a request without transaction
-  int new_transaction(RoutingContext& context);
+  int new_transaction(RoutingContext& context, bool say_trying = true);
   void server_event(Work& work, transaction::Event event, Time now);
   // A response that we make ourselves becomes the last response upstream.
   void reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
@@ -196,6 +209,16 @@ class Proxy::Impl {
   boost::unordered_flat_map<std::uint64_t, store::RecordId> revived_, route_ids_;
   transaction::TimerWheel route_wheel_{Time{}};
   std::vector<std::uint32_t> socket_keys_;
+  struct Wait {
+    std::unique_ptr<Frame> frame;
+    Time deadline;
+    std::uint32_t nonce = 0;  // of its transaction
+  };
+  boost::unordered_flat_map<std::uint64_t, Wait> waits_;
+  boost::unordered_flat_map<std::uint32_t, std::uint64_t> waiting_records_;
+  std::set<std::pair<Time, std::uint64_t>> wait_deadlines_;
+  std::vector<std::unique_ptr<Frame>> spare_frames_;
+  std::uint64_t last_wait_ = 0;
 };
 
 // Takes a frame for the length of a scope.

@@ -262,7 +262,8 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   context.relayed = true;
   context.finished = true;
-  if (created && work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying, 16.2
+  if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite)
+    work.emit |= transaction::pending_response;      // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
   if (!commit(work, *context.outputs, &request)) return give_up_relay(context, created);
   context.transaction = work.id;

@@ -58,6 +58,7 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
       }
     } else if (method == work.header.method) {
       ++counters_.retransmissions_absorbed;
+      if (routes_ && is_waiting(work.id)) return;  // begin_wait() says why
       server_event(work, Event::Request, now);
       if (work.emit) emit(work, work.emit, *context.outputs);  // nothing to commit: the response stands in the store already
       return;
@@ -65,12 +66,18 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
   }
   // The ACK of a final response that the engine before this one sent (17.2.1): it goes no further.
   if (routes_ && method == sip::Method::Ack && key && has_recovered(*key, false)) return;
-  run_request_route(context);
+  run_request_route(frame);
 }
 
-void Proxy::Impl::run_request_route(RoutingContext& context) {
+void Proxy::Impl::run_request_route(Frame& frame) {
+  RoutingContext& context = frame.context;
   context.kind = RouteKind::Request;
   const bool ran = runner_.run(context, RouteKind::Request, {});
+  if (context.wait) return keep_waiting(frame);
+  finish_request_route(context, ran);
+}
+
+void Proxy::Impl::finish_request_route(RoutingContext& context, bool ran) {
   // A transaction that the script made and left without a branch or an answer: nobody else would ever answer it.
   const bool open = context.work && context.work->header.status < 200 && !context.relayed;
   if (!ran || open) ++counters_.script_errors;
@@ -80,32 +87,6 @@ void Proxy::Impl::run_request_route(RoutingContext& context) {
   } else if (!ran && !context.finished) {
     (void)reply_stateless(context, 500, "Server Internal Error");
   }
-}
-
-bool Proxy::Impl::awaits_route(const transaction::TransactionHeader& header) {
-  return header.branch_count == 0 && header.status < 200 && header.expire_at == never &&
-         (header.state == State::Proceeding || header.state == State::Trying);
-}
-
-void Proxy::Impl::route_again(Work& work, Time now, Outputs& outputs) {
-  FrameScope scope(*this, outputs);
-  Frame& frame = scope.frame;
-  RoutingContext& context = frame.context;
-  context.now = now;
-  context.work = &work;
-  context.transaction = work.id;
-  const auto& header = work.header;
-  frame.received = {read(work, header.request), header.source, socket_from(header.socket_key), header.connection};
-  context.received = &frame.received;
-  context.message = &frame.message;
-  context.edits = &frame.edits;
-  if (!frame.message.parse(frame.received.bytes)) {  // it was parsed when it came
-    work.header.state = State::Terminated;
-    (void)commit(work, outputs);
-    return;
-  }
-  ++counters_.routed_again;
-  run_request_route(context);
 }
 
 void Proxy::Impl::on_response(Frame& frame, Time now) {

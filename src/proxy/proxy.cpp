@@ -70,7 +70,14 @@ void Proxy::on_tick(Time now, Outputs& outputs) {
   impl_->on_tick(now, outputs);
 }
 Time Proxy::next_deadline() const {
-  return std::min(impl_->wheel_.next(), impl_->route_wheel_.next());
+  const auto& waits = impl_->wait_deadlines_;
+  return std::min({impl_->wheel_.next(), impl_->route_wheel_.next(), waits.empty() ? never : waits.begin()->first});
+}
+bool Proxy::resume(std::uint64_t wait, Time now, Outputs& outputs) {
+  return impl_->resume(wait, false, now, outputs);
+}
+std::size_t Proxy::waiting() const {
+  return impl_->waits_.size();
 }
 void Proxy::outputs_sent() {
   impl_->outputs_sent();

@@ -26,6 +26,7 @@ struct ProxyOptions {
   bool forward_stray_responses = true;
   bool cancel_unknown_forwards = true;  // false: a CANCEL without transaction gets 481 instead of RFC 3261 16.10
   std::uint32_t branches_max = 16;      // per transaction
+  std::uint32_t waiting_max = 10'000;   // runs of routes that may wait at a time, of each worker
   std::uint32_t max_breadth = 60;       // RFC 5393 for requests that carry no Max-Breadth
   std::string server_header = "Perdure";
   std::uint64_t secret = 0;  // seeds branch parameters and To tags; kept in the store
@@ -35,8 +36,8 @@ struct ProxyOptions {
 struct ProxyCounters {
   std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
                 transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
-                resent_after_attach = 0, routed_again = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0,
-                responses_6xx = 0;
+                resent_after_attach = 0, routed_again = 0, waits = 0, waits_timed_out = 0, waits_refused = 0, responses_2xx = 0,
+                responses_3xx = 0, responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
 };
 
 // One open transaction as `perdure calls` shows it.
@@ -73,6 +74,9 @@ class Proxy {
   void attach(Time now, Outputs& outputs);
   void on_received(const Received& received, Time now, Outputs& outputs);
   void on_tick(Time now, Outputs& outputs);
+  // Goes on with a run that called RoutingContext::begin_wait(). False: it does not wait any more, because its deadline has passed.
+  bool resume(std::uint64_t wait, Time now, Outputs& outputs);
+  [[nodiscard]] std::size_t waiting() const;
   // When on_tick is due; `never` if no timer runs.
   [[nodiscard]] Time next_deadline() const;
   // All outputs of the batch have left: marks the records, frees what the sends pointed at.

@@ -105,7 +105,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
 // A branch has ended without success: the failure route decides when all have, then the best response goes upstream.
 void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   auto& header = work.header;
-  if (header.status >= 200) return;
+  if (header.status >= 200 || is_waiting(work.id)) return;
   for (std::size_t i = 0; i < header.branch_count; ++i)
     if (!is_over(work.branches[i])) return;
 
@@ -150,14 +150,21 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
       if (sent.frame.message.parse(read(work, branch.request))) context.target.uri.assign(sent.frame.message.request_uri());
     }
     const bool ran = runner_.run(context, RouteKind::Failure, route);
-    header.flags = context.flags;
-    if (!ran) {
-      ++counters_.script_errors;
-      if (header.status < 200 && !context.relayed) reply(context, 500, "Server Internal Error");
-    }
-    if (context.relayed || header.status >= 200) return;
-    save_context(context);
+    if (context.wait) return keep_waiting(frame);  // what the store has still names the route
+    return finish_failure_route(work, now, context, ran);
   }
+  send_best(work, now, context);
+}
+
+void Proxy::Impl::finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran) {
+  auto& header = work.header;
+  header.flags = context.flags;
+  if (!ran) {
+    ++counters_.script_errors;
+    if (header.status < 200 && !context.relayed) reply(context, 500, "Server Internal Error");
+  }
+  if (context.relayed || header.status >= 200) return;
+  save_context(context);
   send_best(work, now, context);
 }
 

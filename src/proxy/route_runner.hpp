@@ -1,10 +1,15 @@
 #pragma once
 // Upward calls from the proxy core to whoever decides where messages go: the script in the server, plain C++ in tests and the simulator.
 #include <cstdint>
+#include <functional>
 #include <string_view>
+
+#include "base/time.hpp"
 
 namespace perdure::proxy {
 
+class Outputs;
+class Proxy;
 class RoutingContext;
 
 enum class RouteKind : std::uint8_t {
@@ -15,14 +20,29 @@ enum class RouteKind : std::uint8_t {
   Failure,  // all branches ended without success, before the answer goes upstream; armed by t_on_failure
 };
 
+// How other threads reach the thread of a worker.
+class Mailbox {
+ public:
+  virtual ~Mailbox() = default;
+  // Runs `f` there between two batches. Any thread. When the worker stops it may be destroyed without having run.
+  virtual void post(std::function<void(Proxy&, Time now, Outputs&)> f) = 0;
+};
+
 class RouteRunner {
  public:
   virtual ~RouteRunner() = default;
   // Runs the named route to its end. `name` is empty for the main routes of Request and Reply. Returns false when the script failed:
-  // the core answers 500 where nothing has been answered yet.
+  // the core answers 500 where nothing has been answered yet. A run that waits has called RoutingContext::begin_wait() and returns true;
+  // from then on it is known by its context, which stays where it is.
   [[nodiscard]] virtual bool run(RoutingContext& context, RouteKind kind, std::string_view name) = 0;
   // Called before a commit whose context has changed variables: encode them into context.variables.
   virtual void save_variables(RoutingContext& context) = 0;
+  // Goes on with a run that waits, to its end or to its next wait; returns what run() does. `timed_out`: the deadline has passed.
+  [[nodiscard]] virtual bool resume(RoutingContext& /*context*/, bool /*timed_out*/) { return false; }
+  // A run that waits will not be resumed: its transaction has ended meanwhile.
+  virtual void abandon(RoutingContext& /*context*/) {}
+  // Called once, before any run. The mailbox outlives the runner.
+  virtual void set_mailbox(Mailbox& /*mailbox*/) {}
 };
 
 }  // namespace perdure::proxy

@@ -36,6 +36,8 @@ void RoutingContext::reset() {
   routes_removed = 0;
   request_uri_route.clear();
   work = nullptr;
+  wait = 0;
+  trying_is_due = false;
 }
 
 int RoutingContext::check_transaction() {
@@ -44,6 +46,10 @@ int RoutingContext::check_transaction() {
   const auto found = key ? impl.index_.find(*key) : impl.index_.end();
   // Retransmissions do not come as far as the script: what matches here is a CANCEL, or the ACK of a transaction.
   return found == impl.index_.end() ? -1 : 1;
+}
+
+std::uint64_t RoutingContext::begin_wait(Time deadline) {
+  return proxy.impl_->begin_wait(*this, deadline);
 }
 
 int RoutingContext::new_transaction() {

@@ -69,13 +69,23 @@ class RoutingContext {
   bool drop = false;              // Reply/OnReply/Branch: do not forward this message
   bool finished = false;          // the message has been relayed, answered or dropped on purpose
 
-  struct Work;           // proxy/work.hpp
-  Work* work = nullptr;  // the transaction as this run changes it; none in the request route before new_transaction()
+  struct Work;               // proxy/work.hpp
+  Work* work = nullptr;      // the transaction as this run changes it; none in the request route before new_transaction()
+  Work* own_work = nullptr;  // room for it, beside this context
+  std::uint64_t wait = 0;    // of begin_wait(): this run waits
+  Time wait_deadline = never;
+  bool trying_is_due = false;  // the 100 that a new transaction sends has not left yet
 
   // Ready for the next run; texts keep their capacity.
   void reset();
 
   // ---- actions; return values as in Kamailio: > 0 true, < 0 false, 0 stop ----
+  // The run is about to wait for something that another thread does, in a request or failure route. From then on the transaction stands
+  // in the store without an answer, retransmissions are absorbed, and should the process end, the next one runs the route again from its
+  // begin. Proxy::resume() with the number returned goes on; at `deadline` the core does. 0: not in this route, too many wait already, or
+  // there is no room for the transaction (then 503 has been sent).
+  std::uint64_t begin_wait(Time deadline);
+
   int check_transaction();  // tm.t_check_trans: 1 a CANCEL/ACK of a transaction; 0 retransmission absorbed; -1 none
   int new_transaction();    // tm.t_newtran: 1; 0 retransmission; -1 failed (store full: 503 is sent)
   int relay();              // tm.t_relay: forwards statefully to the target set; 1, or < 0 after an error reply

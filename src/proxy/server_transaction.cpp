@@ -18,7 +18,7 @@ constexpr Duration answer_again_after = 1s;
 }
 
 bool Proxy::Impl::new_work(RoutingContext& context) {
-  Work& work = frames_[depth_ - 1]->work;
+  Work& work = *context.own_work;
   work.begin();
   const auto key = transaction::server_key(*context.message, options_.secret);
   if (!key) return false;
@@ -53,7 +53,7 @@ bool Proxy::Impl::new_work(RoutingContext& context) {
   return true;
 }
 
-int Proxy::Impl::new_transaction(RoutingContext& context) {
+int Proxy::Impl::new_transaction(RoutingContext& context, bool say_trying) {
   if (context.work) return 1;
   if (!new_work(context)) {
     reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
@@ -61,7 +61,7 @@ int Proxy::Impl::new_transaction(RoutingContext& context) {
   }
   Work& work = *context.work;
   save_context(context);
-  if (work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying
+  if (say_trying && work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying
   if (!commit(work, *context.outputs, context.message)) {
     discard(work);
     context.work = nullptr;

@@ -27,6 +27,7 @@ void Proxy::Impl::on_tick(Time now, Outputs& outputs) {
   constexpr std::size_t per_tick_max = 1024;  // what is more comes at once in the next round, after the messages that wait
   wheel_.advance(now, due_, per_tick_max);
   for (const auto id : due_) on_record_due(store::RecordId{id}, now, outputs);
+  if (!wait_deadlines_.empty()) expire_waits(now, outputs);
   if (routes_) expire_routes(now);
 }
 
@@ -37,7 +38,7 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
   RoutingContext& context = scope.frame.context;
   context.now = now;
   const bool loaded = load(id, work);
-  if (loaded && awaits_route(work.header)) {
+  if (loaded && !is_waiting(id) && awaits_route(work.header, {work.branches.data(), work.header.branch_count})) {
     route_again(work, now, outputs);
   } else if (loaded) {
     context.work = &work;

@@ -5,6 +5,20 @@
 
 namespace perdure::script {
 
+void Run::reset() {
+  context = nullptr;
+  kind = proxy::RouteKind::Request;
+  thread = nullptr;
+  outer = nullptr;
+  script_flags = 0;
+  leave = Leave::No;
+  vm = nullptr;
+  waits_in = nullptr;
+  continue_in.clear();
+  if (decoded_) own_.clear();
+  decoded_ = dirty_ = false;
+}
+
 Variables& Run::variables() {
   if (shares_variables()) return outer->variables();
   if (!decoded_) {

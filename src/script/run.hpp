@@ -1,6 +1,8 @@
 #pragma once
-// One run of a callback: what the functions of the script can reach. Lives from the start of the callback to its end.
+// One run of a callback: what the functions of the script can reach. Lives from the start of the callback to its end, waits included.
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "proxy/route_runner.hpp"
 #include "script/variables.hpp"
@@ -13,6 +15,10 @@ class RoutingContext;
 
 namespace perdure::script {
 
+struct Function;
+class ScriptRunner;
+class Vm;
+
 // How a callback was left before its end.
 enum class Leave : std::uint8_t { No, Exit, Drop };
 
@@ -23,6 +29,17 @@ struct Run {
   Run* outer = nullptr;         // the run in which this one is nested: t_relay runs the branch route
   std::uint32_t script_flags = 0;
   Leave leave = Leave::No;
+
+  // ---- while it waits ----
+  ScriptRunner* runner = nullptr;  // null: nothing can wait, since there is no worker
+  std::shared_ptr<Vm> vm;          // it ends in the script in which it began
+  int thread_reference = 0;        // holds `thread` in the registry
+  const Function* waits_in = nullptr;
+  std::uint64_t budget = 0;  // instructions that it may still take
+  std::string continue_in;   // the function that goes on instead of the callback, which has ended; empty: the callback
+
+  // Ready for the next run; keeps its capacity.
+  void reset();
 
   // The transaction's variables. A branch route works on those of the run that relays, so that what it sets is kept.
   [[nodiscard]] Variables& variables();

@@ -2,11 +2,17 @@
 
 #include <bit>
 
+#include "base/assert.hpp"
 #include "base/logging.hpp"
+#include "proxy/proxy.hpp"
 #include "proxy/routing_context.hpp"
 #include "script/vm.hpp"
 
 namespace perdure::script {
+
+namespace {
+constexpr std::size_t idle_runs_max = 64;
+}
 
 Result<> check_script(const ScriptOptions& options) {
   Random random(1);
@@ -39,27 +45,82 @@ std::size_t ScriptRunner::memory_bytes() const {
   return vm_->memory_bytes();
 }
 
+std::unique_ptr<Run> ScriptRunner::take_run() {
+  if (idle_runs_.empty()) return std::make_unique<Run>();
+  auto run = std::move(idle_runs_.back());
+  idle_runs_.pop_back();
+  return run;
+}
+
 bool ScriptRunner::run(proxy::RoutingContext& context, proxy::RouteKind kind, std::string_view name) {
-  const std::shared_ptr<Vm> vm = vm_;
   if (name.empty()) {
     name = kind == proxy::RouteKind::Request ? "ksr_request_route" : "ksr_reply_route";
-    if (kind == proxy::RouteKind::Reply && !vm->has_function(name)) return true;  // a script may do without it
+    if (kind == proxy::RouteKind::Reply && !vm_->has_function(name)) return true;  // a script may do without it
   }
-  Run run;
-  run.context = &context;
-  run.kind = kind;
-  run.outer = current_;
-  current_ = &run;
-  void* const before = context.script_state;
-  context.script_state = &run;
+  auto run = take_run();
+  run->context = &context;
+  run->kind = kind;
+  run->outer = current_;
+  run->vm = vm_;
+  run->runner = mailbox_ ? this : nullptr;
+  current_ = run.get();
+  context.script_state = run.get();
   ++counters_.runs;
-  const auto called = vm->call(name, run);
-  if (run.leave == Leave::Drop) context.drop = true;
-  run.save();
-  context.script_state = before;
-  current_ = run.outer;
+  const auto called = run->vm->call(name, *run);
+  return ended(std::move(run), called);
+}
+
+bool ScriptRunner::ended(std::unique_ptr<Run> run, const Result<>& called) {
+  proxy::RoutingContext& context = *run->context;
+  current_ = run->outer;
+  if (!called) context.wait = 0;  // it failed on its way to a wait
+  if (context.wait) {
+    waiting_[&context] = std::move(run);
+    return true;
+  }
+  if (run->leave == Leave::Drop) context.drop = true;
+  run->save();
+  context.script_state = nullptr;
+  run->reset();
+  if (idle_runs_.size() < idle_runs_max) idle_runs_.push_back(std::move(run));
   if (!called) report(called.error().message);
   return called.has_value();
+}
+
+bool ScriptRunner::resume(proxy::RoutingContext& context, bool timed_out) {
+  const auto found = waiting_.find(&context);
+  PERDURE_ASSERT(found != waiting_.end());
+  auto run = std::move(found->second);
+  waiting_.erase(found);
+  current_ = run.get();
+  // Its own copy of the VM's handle: the run gives its one back at its end.
+  const std::shared_ptr<Vm> vm = run->vm;
+  if (run->continue_in.empty()) {
+    const auto called = vm->resume(*run, timed_out ? nullptr : &finish_);
+    return ended(std::move(run), called);
+  }
+  const std::string name = std::exchange(run->continue_in, {});
+  run->leave = Leave::No;
+  const auto called = vm->call(name, *run);
+  return ended(std::move(run), called);
+}
+
+void ScriptRunner::abandon(proxy::RoutingContext& context) {
+  const auto found = waiting_.find(&context);
+  PERDURE_ASSERT(found != waiting_.end());
+  Run& run = *found->second;
+  if (run.continue_in.empty()) run.vm->drop(run);
+  context.script_state = nullptr;
+  waiting_.erase(found);
+}
+
+void Waker::operator()(std::function<int(Call&)> finish) const {
+  runner_->mailbox_->post(
+      [runner = runner_, wait = wait_, finish = std::move(finish)](proxy::Proxy& proxy, Time now, proxy::Outputs& outputs) {
+        runner->finish_ = finish;
+        (void)proxy.resume(wait, now, outputs);
+        runner->finish_ = nullptr;
+      });
 }
 
 void ScriptRunner::save_variables(proxy::RoutingContext& context) {

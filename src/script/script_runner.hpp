@@ -1,6 +1,8 @@
 #pragma once
 // Runs the routing script for one worker: LuaJIT with the KSR functions of Kamailio's KEMI interface (docs/script.md).
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@ class Dispatcher;
 
 namespace perdure::script {
 
+class Call;
 class Vm;
 
 struct ScriptOptions {
@@ -49,6 +52,9 @@ class ScriptRunner final : public proxy::RouteRunner {
 
   [[nodiscard]] bool run(proxy::RoutingContext& context, proxy::RouteKind kind, std::string_view name) override;
   void save_variables(proxy::RoutingContext& context) override;
+  [[nodiscard]] bool resume(proxy::RoutingContext& context, bool timed_out) override;
+  void abandon(proxy::RoutingContext& context) override;
+  void set_mailbox(proxy::Mailbox& mailbox) override { mailbox_ = &mailbox; }
 
   struct Counters {
     std::uint64_t runs = 0, errors = 0, reloads = 0;
@@ -59,7 +65,11 @@ class ScriptRunner final : public proxy::RouteRunner {
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
+  friend class Waker;
   ScriptRunner(const ScriptOptions& options, unsigned worker, Random random);
+  [[nodiscard]] std::unique_ptr<Run> take_run();
+  // What there is to do when the VM comes back from a run: it has ended or waits.
+  [[nodiscard]] bool ended(std::unique_ptr<Run> run, const Result<>& called);
   void report(std::string error);
 
   const ScriptOptions options_;
@@ -67,6 +77,10 @@ class ScriptRunner final : public proxy::RouteRunner {
   Random random_;
   std::shared_ptr<Vm> vm_;  // a run holds it until it ends, so a reload may replace it at any time
   Run* current_ = nullptr;
+  proxy::Mailbox* mailbox_ = nullptr;
+  boost::unordered_flat_map<proxy::RoutingContext*, std::unique_ptr<Run>> waiting_;
+  std::function<int(Call&)> finish_;  // of the run that is resumed at this moment
+  std::vector<std::unique_ptr<Run>> idle_runs_;
   Counters counters_;
 };
 

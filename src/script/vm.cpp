@@ -212,19 +212,55 @@ Result<> Vm::call(std::string_view name, Run& run) {
     return fail(chunk_name(options_) + ": there is no function " + std::string(name));
   }
   run.thread = thread;
+  if (!innermost_) begin_budget(options_.instruction_limit);
+  return go(name, run, 0);
+}
+
+Result<> Vm::go(std::string_view name, Run& run, int arguments) {
+  lua_State* const thread = run.thread;
   Run* const outer = innermost_;
-  if (!outer) begin_budget(options_.instruction_limit);
   innermost_ = &run;
-  const int status = lua_resume(thread, 0);
+  const int status = lua_resume(thread, arguments);
   innermost_ = outer;
 
   Result<> result;
-  if (status == LUA_YIELD && run.leave == Leave::No)
+  if (status == LUA_YIELD && run.waits_in) {
+    // The coroutine stays as it is; whatever runs meanwhile must not find it on its stack.
+    run.thread_reference = busy_.back().reference;
+    run.budget = budget_;
+    busy_.pop_back();
+    return result;
+  }
+  if (status == 0 && run.waits_in)
+    result = fail(chunk_name(options_) + ": " + std::string(name) + ": a function that waits was called where Lua cannot wait");
+  else if (status == LUA_YIELD && run.leave == Leave::No)
     result = fail(chunk_name(options_) + ": " + std::string(name) + " yields outside of a coroutine of its own");
   else if (status != 0 && status != LUA_YIELD)
     result = fail(error_text(thread));
   give_back(thread);
   return result;
+}
+
+Result<> Vm::resume(Run& run, const std::function<int(Call&)>* finish) {
+  PERDURE_ASSERT(!innermost_ && run.waits_in);
+  const Function& function = *run.waits_in;
+  run.waits_in = nullptr;
+  busy_.push_back({run.thread, run.thread_reference});
+  result_kind_ = Result_::Nil;
+  result_number_ = 0;
+  Call call(*this, run, nullptr);
+  const int result = finish ? (*finish)(call) : -1;
+  if (function.returns != Returns::Value || call.failed_) {
+    result_kind_ = function.returns == Returns::Value ? Result_::Nil : Result_::Number;
+    result_number_ = call.failed_ ? -1 : result;
+  }
+  begin_budget(std::max<std::uint64_t>(run.budget, instructions_per_check));
+  return go(function.name, run, push_result(run.thread, function));
+}
+
+void Vm::drop(Run& run) {
+  luaL_unref(lua_, LUA_REGISTRYINDEX, run.thread_reference);
+  run.waits_in = nullptr;
 }
 
 std::string Vm::error_text(lua_State* thread) const {
@@ -258,21 +294,26 @@ int Vm::trampoline(lua_State* lua) {
     lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
     return lua_error(lua);
   }
-  if (vm.innermost_ && vm.innermost_->leave != Leave::No) return lua_yield(lua, 0);
+  if (vm.innermost_ && (vm.innermost_->leave != Leave::No || vm.innermost_->waits_in)) return lua_yield(lua, 0);
+  return vm.push_result(lua, function);
+}
+
+// What the function returns to the script; how many values that are.
+int Vm::push_result(lua_State* lua, const Function& function) const {
   switch (function.returns) {
     case Returns::Nothing:
       return 0;
     case Returns::Boolean:
-      lua_pushboolean(lua, vm.result_number_ > 0);
+      lua_pushboolean(lua, result_number_ > 0);
       return 1;
     case Returns::Integer:
     case Returns::Value:
       break;
   }
-  if (vm.result_kind_ == Result_::Text)
-    lua_pushlstring(lua, vm.result_text_.data(), vm.result_text_.size());
-  else if (vm.result_kind_ == Result_::Number)
-    lua_pushnumber(lua, static_cast<lua_Number>(vm.result_number_));
+  if (result_kind_ == Result_::Text)
+    lua_pushlstring(lua, result_text_.data(), result_text_.size());
+  else if (result_kind_ == Result_::Number)
+    lua_pushnumber(lua, static_cast<lua_Number>(result_number_));
   else
     lua_pushnil(lua);
   return 1;
@@ -322,11 +363,16 @@ bool Vm::perform(lua_State* lua, const Function& function, Run& run) {
   if (innermost_) {
     if (!(function.routes & routes::of(run.kind))) return refuse("cannot be called in " + std::string(route_name(run.kind)));
     if (run.leave != Leave::No) return refuse("the callback has ended");
+    if (run.waits_in) return refuse("a function that waits was called where Lua cannot wait");
   }
-  Call call(*this, run);
+  Call call(*this, run, lua);
   if (!take_arguments(lua, function, call)) return refuse(std::move(error_));
   const int result = function.call(call);
   if (call.failed_) return refuse(std::move(error_));
+  if (run.context && run.context->wait && run.leave == Leave::No) {
+    run.waits_in = &function;
+    return true;
+  }
   if (function.returns != Returns::Value) {
     result_kind_ = Result_::Number;
     result_number_ = result;
@@ -382,7 +428,7 @@ int Vm::call_by_name(Call& call) {
   const std::size_t given = call.count() - 1;  // without the name
   if (given < parameters.required || given > parameters.count)
     return call.fail(full_name(*function) + " takes (" + std::string(parameters.text) + ")");
-  Call inner(*this, call.run);
+  Call inner(*this, call.run, call.lua_);
   for (; inner.count_ < given; ++inner.count_) {
     auto& argument = inner.arguments_[inner.count_];
     argument.text = call.text(inner.count_ + 1);
@@ -411,6 +457,34 @@ int Call::fail(std::string text) {
   vm.error_ = std::move(text);
   return -1;
 }
+// False: fail() has been called.
+bool Call::begin_wait(Duration timeout) {
+  if (!run.runner || run.outer || (run.kind != proxy::RouteKind::Request && run.kind != proxy::RouteKind::Failure)) {
+    fail("cannot wait in " + std::string(route_name(run.kind)));
+    return false;
+  }
+  if (lua_ && lua_ != run.thread) {
+    fail("cannot wait in a coroutine that the script made");
+    return false;
+  }
+  if (context().begin_wait(context().now + timeout) != 0) return true;
+  fail("cannot wait: there is no room for the transaction, or too many wait already");
+  return false;
+}
+
+int Call::wait(Duration timeout, const std::function<void(Waker)>& start) {
+  if (!begin_wait(timeout)) return -1;
+  start(Waker(*run.runner, context().wait));
+  return 0;
+}
+
+int Call::continue_later(Duration delay, std::string_view name) {
+  if (!vm.has_function(name)) return fail("there is no function " + std::string(name));
+  if (!begin_wait(delay)) return -1;
+  run.continue_in.assign(name);
+  return leave(Leave::Exit);
+}
+
 int Call::leave(Leave how) {
   run.leave = how;
   return 1;

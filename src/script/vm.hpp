@@ -36,7 +36,12 @@ class Vm {
   Vm& operator=(const Vm&) = delete;
 
   // Calls the global function `name` in a coroutine. The Run is linked as the innermost while it runs.
+  // Returns at its end, or when it waits (run.context->wait).
   [[nodiscard]] Result<> call(std::string_view name, Run& run);
+  // Goes on with a run that waits. `finish` gives the result of the function that waits; null: it has taken too long.
+  [[nodiscard]] Result<> resume(Run& run, const std::function<int(Call&)>* finish);
+  // Forgets the coroutine of a run that waits.
+  void drop(Run& run);
   [[nodiscard]] bool has_function(std::string_view name);
   [[nodiscard]] std::size_t memory_bytes() const;
 
@@ -60,6 +65,8 @@ class Vm {
   void register_functions();
   [[nodiscard]] lua_State* take_thread();
   void give_back(lua_State* thread);
+  [[nodiscard]] Result<> go(std::string_view name, Run& run, int arguments);
+  [[nodiscard]] int push_result(lua_State* lua, const Function& function) const;
 
   static int trampoline(lua_State* lua);
   static void on_count(lua_State* lua, lua_Debug* debug);

@@ -23,19 +23,25 @@ class TestRoutes : public RouteRunner {
   Fork fork = Fork::Serial;
   int gateways = 1;
   bool early_transaction = false;  // t_newtran before t_relay
+  bool waits = false;              // both routes wait a while before they relay
   std::vector<int> failure_statuses;
 
   bool run(RoutingContext& context, RouteKind kind, std::string_view name) override {
     switch (kind) {
       case RouteKind::Request:
+        if (waits && context.message->method() == sip::Method::Invite && context.begin_wait(context.now + 50ms)) return true;
         return request(context);
       case RouteKind::Failure:
+        if (waits && context.begin_wait(context.now + 30ms)) return true;
         return failure(context, name);
       default:
         return true;
     }
   }
   void save_variables(RoutingContext&) override {}
+  bool resume(RoutingContext& context, bool) override {
+    return context.kind == RouteKind::Request ? request(context) : failure(context, "next");
+  }
 
  private:
   static std::string gateway_uri(int index) { return "sip:bob@" + address(gateway_port + index).text(); }
@@ -93,7 +99,7 @@ struct Flow {
   std::vector<sim::GatewayOptions> gateways;
   std::set<std::uint16_t> finals;  // what the caller may see at the end, exactly
   std::size_t dialogs = 0;         // 2xx with different To tags
-  bool early_transaction = false;
+  bool early_transaction = false, waits = false;
 };
 
 struct Outcome {
@@ -124,6 +130,7 @@ inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptio
   routes.fork = flow.fork;
   routes.gateways = static_cast<int>(flow.gateways.size());
   routes.early_transaction = flow.early_transaction;
+  routes.waits = flow.waits;
   sim::ProxyNode proxy(network, proxy_options(), routes, plan, persist);
   std::vector<std::unique_ptr<sim::Gateway>> gateways;
   for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
@@ -196,6 +203,9 @@ inline std::vector<Flow> flows() {
       {"forking by q", Fork::ByQ, never - Time{}, {busy, busy, answers}, {200}, 1},
       {"transaction before the relay", Fork::Serial, never - Time{}, {fails, answers}, {200}, 1, true},
       {"transaction before the relay, cancelled", Fork::Serial, 300ms, {rings}, {487}, 0, true},
+      {"routes that wait", Fork::Serial, never - Time{}, {fails, answers}, {200}, 1, false, true},
+      {"routes that wait, three times", Fork::Serial, never - Time{}, {fails, fails, fails}, {500}, 0, false, true},
+      {"routes that wait, cancelled", Fork::Serial, 300ms, {rings}, {487}, 0, false, true},
   };
 }
 

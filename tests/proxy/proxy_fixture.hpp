@@ -158,6 +158,17 @@ class ProxyTest : public testing::Test, public RouteRunner {
     return !script_fails;
   }
   void save_variables(RoutingContext&) override {}
+  bool resume(RoutingContext& context, bool timed_out) override {
+    on_resume(context, timed_out);
+    return !script_fails;
+  }
+  void abandon(RoutingContext&) override { ++abandoned; }
+
+  // A run that waits goes on.
+  std::vector<Sent> wake(std::uint64_t wait) {
+    EXPECT_TRUE(proxy->resume(wait, now, outputs));
+    return collect();
+  }
 
   std::vector<Sent> collect() {
     std::vector<Sent> sent;
@@ -169,6 +180,8 @@ class ProxyTest : public testing::Test, public RouteRunner {
 
   ProxyOptions options;
   std::function<void(RoutingContext&)> on_request, on_failure, on_branch, on_reply;
+  std::function<void(RoutingContext&, bool timed_out)> on_resume;
+  int abandoned = 0;
   bool script_fails = false;
   Time now{Duration(1'000'000'000)};
   std::vector<std::uint64_t> memory = std::vector<std::uint64_t>(512 * 1024);

@@ -2,7 +2,9 @@
 // A Proxy with a Store in memory and a script; messages go in, datagrams come out. It can die and start again on the same memory.
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -50,7 +52,7 @@ struct Request {
   }
 };
 
-class Bench {
+class Bench : public proxy::Mailbox {
  public:
   explicit Bench(std::string script, dispatch::Dispatcher* dispatcher = nullptr) : memory_((8 << 20) / 8) {
     options_.text = std::move(script);
@@ -77,6 +79,7 @@ class Bench {
     auto runner = ScriptRunner::create(options_, 0, Random(1));
     ASSERT_TRUE(runner) << runner.error().message;
     runner_ = std::move(*runner);
+    runner_->set_mailbox(*this);
     proxy::ProxyOptions proxy_options;
     proxy_options.sockets = {
         {.transport = Transport::Udp, .address = at(proxy_port), .advertised_host = "127.0.0.1", .advertised_port = proxy_port}};
@@ -118,6 +121,28 @@ class Bench {
     return all;
   }
 
+  // From any thread; deliver() takes it.
+  void post(std::function<void(proxy::Proxy&, Time now, proxy::Outputs&)> f) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      mail_.push_back(std::move(f));
+    }
+    has_mail_.notify_one();
+  }
+  // What leaves because of the next thing that another thread has to say; waits for it.
+  std::vector<Sent> deliver() {
+    std::unique_lock lock(mutex_);
+    if (!has_mail_.wait_for(lock, 20s, [this] { return !mail_.empty(); })) {
+      ADD_FAILURE() << "nobody said anything";
+      return {};
+    }
+    const auto f = std::move(mail_.front());
+    mail_.erase(mail_.begin());
+    lock.unlock();
+    f(*proxy_, store_->now(now_.time_since_epoch().count()), outputs_);
+    return flush();
+  }
+
   ScriptRunner& runner() { return *runner_; }
   proxy::Proxy& proxy() { return *proxy_; }
 
@@ -137,6 +162,9 @@ class Bench {
   std::unique_ptr<ScriptRunner> runner_;
   std::unique_ptr<proxy::Proxy> proxy_;
   proxy::Outputs outputs_;
+  std::mutex mutex_;
+  std::condition_variable has_mail_;
+  std::vector<std::function<void(proxy::Proxy&, Time, proxy::Outputs&)>> mail_;
 };
 
 // The first of `sent` whose first line starts so, null if there is none.

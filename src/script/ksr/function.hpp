@@ -2,6 +2,7 @@
 // How a function of the KSR interface is described. The rows of these tables are the interface: the VM registers them, checks arguments by
 // them, and docs/script.md is generated from them.
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +16,23 @@ class Dispatcher;
 
 namespace perdure::script {
 
+class Call;
+class ScriptRunner;
 class Vm;
+
+// Ends the wait of a run, from any thread. A copy may outlive the run, but not the worker.
+class Waker {
+ public:
+  // `finish` runs in the worker's thread and gives the result of the function that waits, as if it returned only now. It has no
+  // arguments of the script any more. Nothing happens if the deadline has passed or somebody else was quicker.
+  void operator()(std::function<int(Call&)> finish) const;
+
+ private:
+  friend class Call;
+  Waker(ScriptRunner& runner, std::uint64_t wait) : runner_(&runner), wait_(wait) {}
+  ScriptRunner* runner_;
+  std::uint64_t wait_;
+};
 
 // Callbacks in which a function may be called, as bits.
 using Routes = std::uint8_t;
@@ -60,16 +77,23 @@ class Call {
   int fail(std::string text);
   // The callback ends without an error when the function returns.
   int leave(Leave how);
+  // The callback waits while another thread works: `return call.wait(…)`. `start` begins that work; it must not block and may not call the
+  // Waker itself. After `timeout` the function returns -1 or nil instead. Request and failure routes only, otherwise a script error.
+  int wait(Duration timeout, const std::function<void(Waker)>& start);
+  // The callback ends, and after `delay` the script's function `name` goes on with the same message and transaction.
+  int continue_later(Duration delay, std::string_view name);
 
  private:
   friend class Vm;
-  Call(Vm& vm_, Run& run_) : vm(vm_), run(run_) {}
+  Call(Vm& vm_, Run& run_, lua_State* lua) : vm(vm_), run(run_), lua_(lua) {}
+  [[nodiscard]] bool begin_wait(Duration timeout);
   struct Argument {
     std::string_view text;
     std::int64_t number = 0;
   };
   Argument arguments_[arguments_max];
   std::size_t count_ = 0;
+  lua_State* lua_;       // null: it was resumed
   bool failed_ = false;  // here and not in the VM: t_relay runs a branch route, whose calls may fail while this one does not
 };
 
@@ -122,6 +146,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> xlog_functions();
 [[nodiscard]] std::span<const Function> corex_functions();
 [[nodiscard]] std::span<const Function> dispatcher_functions();
+[[nodiscard]] std::span<const Function> async_functions();
 
 // All of them, in the order of the reference.
 struct Module {

@@ -21,6 +21,7 @@ const Module table[] = {
     {"xlog", "Log lines with variables", xlog_functions},
     {"corex", "Core, more", corex_functions},
     {"dispatcher", "Dispatcher", dispatcher_functions},
+    {"async", "Callbacks that go on later", async_functions},
 };
 
 }  // namespace
