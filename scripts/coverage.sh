@@ -5,7 +5,7 @@ coverage() {
   install_packages build test coverage
   ((${#rooms[@]})) || mapfile -t rooms < <(find src -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
   cmake --preset coverage >/dev/null
-  mapfile -t programs < <(cd build/coverage && ninja -t targets all | sed -n 's/^\([a-z_]*_tests\|fuzz_[a-z_]*\): phony$/\1/p' | sort -u)
+  mapfile -t programs < <(cd build/coverage && ninja -t targets all | sed -n 's/^cmake_object_order_depends_target_\(fuzz_[a-z_]*\|[a-z]*_tests\): phony$/\1/p' | sort -u)
   local wanted=()
   for name in "${programs[@]}"; do
     local room
