@@ -155,8 +155,8 @@ int show_gateways(const ClientOptions& options) {
   return ask(options, "dispatcher.list", Json::array(), gateways_text);
 }
 
-int reload_server(const ClientOptions& options) {
-  return ask(options, "reload", Json::array(), [](const Json&) { return std::string("reloaded\n"); });
+int reload_server(const ClientOptions& options, bool force) {
+  return ask(options, "reload", force ? Json::array({"force"}) : Json::array(), [](const Json&) { return std::string("reloaded\n"); });
 }
 
 int stop_server(const ClientOptions& options) {

@@ -19,7 +19,7 @@ struct ClientOptions {
 [[nodiscard]] int show_status(const ClientOptions& options);
 [[nodiscard]] int show_calls(const ClientOptions& options, std::uint32_t limit);
 [[nodiscard]] int show_gateways(const ClientOptions& options);
-[[nodiscard]] int reload_server(const ClientOptions& options);
+[[nodiscard]] int reload_server(const ClientOptions& options, bool force);
 // Returns when the server has let go of its sockets and state directory.
 [[nodiscard]] int stop_server(const ClientOptions& options);
 [[nodiscard]] int call_method(const ClientOptions& options, const std::string& method, const std::vector<std::string>& arguments);

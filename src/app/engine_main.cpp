@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "app/engine_methods.hpp"
+#include "app/engine_reload.hpp"
 #include "base/assert.hpp"
 #include "base/checksum.hpp"
 #include "dispatch/prober.hpp"
@@ -27,7 +28,7 @@ namespace {
 
 using edge::Message;
 
-constexpr Duration reload_deadline = 10s, load_tick_interval = 1s;
+constexpr Duration load_tick_interval = 1s;
 
 std::uint64_t random_word() {
   std::uint64_t word = 0;
@@ -175,7 +176,7 @@ class EngineProcess {
         over_ = true;
         return;
       case Message::Reload: {
-        const auto reloaded = attached_ ? reload() : fail("this engine is not attached");
+        const auto reloaded = reload(received.payload);
         return say(Message::ReloadResult, reloaded ? std::string_view() : reloaded.error().message);
       }
       case Message::RpcRequest:
@@ -201,23 +202,11 @@ class EngineProcess {
     exit_code_ = 1;
   }
 
-  // All is checked before anything changes.
-  Result<> reload() {
-    if (auto checked = script::check_script(script_); !checked) return checked;
-    if (!config_.dispatcher.list.empty())
-      if (auto list = dispatch::load_list(config_.dispatcher.list); !list) return std::unexpected(list.error());
-    std::string error;
-    const bool all = engine_->run_on_all(
-        [&](std::uint32_t worker, proxy::Proxy&) {
-          if (auto done = runners_[worker]->reload(); !done) error = done.error().message;
-        },
-        reload_deadline);
-    if (!all) return fail("a worker did not load the script in time");
-    if (!error.empty()) return fail(error);
-    if (!config_.dispatcher.list.empty())
-      if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
-    log::notice("reloaded the script{}", config_.dispatcher.list.empty() ? "" : " and the destination list");
-    return {};
+  Result<> reload(const std::string& payload) {
+    if (!attached_) return fail("this engine is not attached");
+    const auto request = ReloadRequest::parse(payload);
+    if (!request) return std::unexpected(request.error());
+    return app::reload({*engine_, runners_, *dispatcher_, config_}, *request);
   }
 
   void answer(const std::string& payload) {

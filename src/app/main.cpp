@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   std::string config, method;
   std::vector<std::string> arguments;
   std::uint32_t limit = 50;
+  bool force = false;
   EngineArguments engine;
 
   const auto* const run_command = app.add_subcommand("run", "Run the server in the foreground");
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   calls->add_option("--limit", limit, "How many at most")->check(CLI::Range(1, 10'000))->capture_default_str();
   auto* const gateways = app.add_subcommand("gateways", "Destinations and their states");
   auto* const reload = app.add_subcommand("reload", "Load script and destination list again");
+  reload->add_flag("--force", force, "Also if the new script lacks functions that open transactions will call");
   auto* const stop = app.add_subcommand("stop", "Stop the server; open calls go on after the next start");
   auto* const rpc = app.add_subcommand("rpc", "Call a method of the server, such as tm.stats; system.listMethods names them");
   rpc->add_option("method", method, "Name of the method")->required();
@@ -86,7 +88,7 @@ int main(int argc, char** argv) {
   if (*status) return show_status(client);
   if (*calls) return show_calls(client, limit);
   if (*gateways) return show_gateways(client);
-  if (*reload) return reload_server(client);
+  if (*reload) return reload_server(client, force);
   if (*stop) return stop_server(client);
   if (*rpc) return call_method(client, method, arguments);
   if (*options) return std::fputs(configuration_reference().c_str(), stdout) < 0 ? 1 : 0;

@@ -10,19 +10,19 @@ namespace {
 constexpr auto edge = RpcSide::Edge, engine = RpcSide::Engine;
 
 constexpr RpcMethod table[] = {
-    {"app_lua.reload", "", "The same as `reload`.", edge},
+    {"app_lua.reload", "[force]", "`reload` of the script alone.", edge},
     {"core.uptime", "", "Seconds since the server was started; switches of the engine do not count.", edge},
     {"core.version", "", "Name and version of the program.", edge},
     {"dispatcher.list", "", "Sets, destinations and their states, laid out as Kamailio does.", engine},
-    {"dispatcher.reload", "", "The same as `reload`.", edge},
+    {"dispatcher.reload", "", "`reload` of the destination list alone.", edge},
     {"dispatcher.set_state", "state set uri",
      "Sets the state of a destination: letters a (active), i (inactive), t (trying), d (disabled), each also with p (probed). The URI "
      "`all` means the whole set.",
      engine},
     {"engine.status", "", "What the engine adds to `status`: open transactions, counters, store, script, destinations.", engine},
-    {"reload", "",
-     "Reads script and destination list again. Both are checked first: an error changes nothing. Then the spare is replaced by one that "
-     "has them, too.",
+    {"reload", "[force]",
+     "Reads script and destination list again. Both are checked first: an error changes nothing. A script that lacks functions that open "
+     "transactions will call is refused without `force`. Then the spare is replaced by one that has them, too.",
      edge},
     {"stats.get_statistics", "[name]…",
      "Counters as texts `group:name = value`: of `all` (the default), of a group such as `proxy:`, or by name.", engine},

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "admin/rpc_server.hpp"
+#include "app/engine_reload.hpp"
 #include "app/live_state.hpp"
 #include "app/rpc_methods.hpp"
 #include "app/state_directory.hpp"
@@ -139,7 +140,7 @@ class Server {
     if (number == SIGHUP) {
       if (!ready_) return;
       (void)sd_notify(0, "RELOADING=1");
-      return supervisor_->reload([](const Result<>& done) {
+      return supervisor_->reload(ReloadRequest{}.text(), [](const Result<>& done) {
         if (!done) log::error("nothing is reloaded: {}", done.error().message);
         (void)sd_notify(0, "READY=1");
       });
@@ -203,11 +204,20 @@ class Server {
 };
 
 void Server::add_methods() {
-  const auto reload = [this](const Json&, const Done& done) {
-    if (!ready_) return done(rpc_fail("the server is starting"));
-    supervisor_->reload([done](const Result<>& result) { done(result ? RpcResult(Json("reloaded")) : rpc_fail(result.error().message)); });
+  const auto add_reload = [this](const char* name, bool script, bool destinations) {
+    methods_.add_late(name, [this, script, destinations](const Json& params, const Done& done) {
+      if (!ready_) return done(rpc_fail("the server is starting"));
+      const Json force = admin::parameter(params, 0, "force");
+      const bool forced = force == "force" || force == true;
+      if (!forced && !force.is_null()) return done(rpc_fail("the only parameter is `force`"));
+      supervisor_->reload(ReloadRequest{script, destinations, forced}.text(), [done](const Result<>& result) {
+        done(result ? RpcResult(Json("reloaded")) : rpc_fail(result.error().message));
+      });
+    });
   };
-  for (const char* name : {"reload", "app_lua.reload", "dispatcher.reload"}) methods_.add_late(name, reload);
+  add_reload("reload", true, true);
+  add_reload("app_lua.reload", true, false);
+  add_reload("dispatcher.reload", false, true);
   methods_.add_late("stop", [this](const Json&, Done done) {
     if (!ready_) return done(rpc_fail("the server is starting"));
     stop(std::move(done));

@@ -414,11 +414,11 @@ void Supervisor::call_engine(std::string json, std::function<void(Result<std::st
   calls_.emplace(id, Call{std::move(json), std::move(done), steady_clock::now() + call_deadline});
 }
 
-void Supervisor::reload(std::function<void(Result<>)> done) {
+void Supervisor::reload(std::string_view request, std::function<void(Result<>)> done) {
   if (!engine_ || engine_->phase != Phase::Running) return done(fail("no engine is running"));
   if (reloaded_) return done(fail("a reload is in progress"));
   reloaded_ = std::move(done);
-  if (!engine_->channel.send(Message::Reload))
+  if (!engine_->channel.send(Message::Reload, request))
     if (auto failed = std::exchange(reloaded_, nullptr)) failed(fail("the engine is gone"));
 }
 

@@ -58,7 +58,7 @@ class Supervisor {
   // Asks the engine; an engine switch in between only delays the answer. Fails after 5 s.
   void call_engine(std::string json, std::function<void(Result<std::string>)> done);
   // The engine loads script and lists anew; on success the spare is replaced by one that has them, too.
-  void reload(std::function<void(Result<>)> done);
+  void reload(std::string_view request, std::function<void(Result<>)> done);
   // Orderly end: the engine finishes its batch and closes the store. `stopped` runs when it is gone; true if it had closed the store.
   void stop(std::function<void(bool orderly)> stopped);
   [[nodiscard]] SupervisorStatus status() const;

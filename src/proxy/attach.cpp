@@ -45,35 +45,4 @@ void Proxy::Impl::attach(Time now, Outputs& outputs) {
   if (record_mark_) *record_mark_ = store::RecordId::none.value;
 }
 
-std::vector<TransactionView> Proxy::Impl::transactions(std::size_t limit, Time now) {
-  std::vector<TransactionView> views;
-  Outputs unused;
-  for (std::uint32_t index = worker_; index < store_.partition_count() && views.size() < limit; index += worker_count_) {
-    store_.partition(index).for_each<TransactionHeader>([&](store::RecordId id, const TransactionHeader& header) {
-      if (views.size() >= limit || !header.request) return;
-      FrameScope scope(*this, unused);
-      Work& work = scope.frame.work;
-      sip::Message& message = scope.frame.message;
-      if (!load(id, work) || !message.parse(read(work, header.request))) return;
-      TransactionView view;
-      view.call_id = message.call_id();
-      view.method = message.method_name();
-      if (const auto* from = message.from()) view.from = from->uri;
-      if (const auto* to = message.to()) view.to = to->uri;
-      view.request_uri = message.request_uri();
-      view.state = name(header.state);
-      view.age = now - header.created;
-      for (std::size_t i = 0; i < header.branch_count; ++i) {
-        const auto& branch = work.branches[i];
-        FrameScope inner(*this, unused);
-        TransactionView::Branch one{{}, branch.destination.text(), std::string(name(branch.state)), branch.status};
-        if (inner.frame.message.parse(read(work, branch.request))) one.uri = inner.frame.message.request_uri();
-        view.branches.push_back(std::move(one));
-      }
-      views.push_back(std::move(view));
-    });
-  }
-  return views;
-}
-
 }  // namespace perdure::proxy

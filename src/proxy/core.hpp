@@ -154,7 +154,10 @@ class Proxy::Impl {
 
   // ---- attach.cpp ----
   void attach(Time now, Outputs& outputs);
+
+  // ---- inspection.cpp ----
   [[nodiscard]] std::vector<TransactionView> transactions(std::size_t limit, Time now);
+  [[nodiscard]] std::vector<std::size_t> count_armed(std::uint32_t index, std::span<const std::string> names);
 
   // ---- routes.cpp; only with persist = "routes" ----
   enum class Recovery : std::uint8_t {

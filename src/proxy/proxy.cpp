@@ -94,6 +94,9 @@ std::size_t Proxy::open_transactions() const {
 std::vector<TransactionView> Proxy::transactions(std::size_t limit, Time now) const {
   return impl_->transactions(limit, now);
 }
+std::vector<std::size_t> Proxy::count_armed(std::uint32_t index, std::span<const std::string> names) const {
+  return impl_->count_armed(index, names);
+}
 const ProxyOptions& Proxy::options() const {
   return impl_->options_;
 }

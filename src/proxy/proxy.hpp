@@ -2,6 +2,7 @@
 // The proxy core of one worker: RFC 3261 16 and 17, sans I/O. Takes an input and `now`, commits to the store, appends to Outputs.
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,9 @@ class Proxy {
   [[nodiscard]] std::size_t open_transactions() const;
   // At most `limit` transactions, any order.
   [[nodiscard]] std::vector<TransactionView> transactions(std::size_t limit, Time now) const;
+  // How many unanswered transactions of this worker's `index`-th partition will call these routes of the script; a partition at a time,
+  // because calls wait meanwhile.
+  [[nodiscard]] std::vector<std::size_t> count_armed(std::uint32_t index, std::span<const std::string> names) const;
   [[nodiscard]] const ProxyOptions& options() const;
   // The record in work, RecordId::none between inputs: the suspect when the engine dies here.
   void set_record_mark(std::uint32_t* mark);

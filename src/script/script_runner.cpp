@@ -1,6 +1,9 @@
 #include "script/script_runner.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <iterator>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "base/logging.hpp"
@@ -33,11 +36,25 @@ Result<std::unique_ptr<ScriptRunner>> ScriptRunner::create(const ScriptOptions& 
   return runner;
 }
 
-Result<> ScriptRunner::reload() {
-  auto vm = Vm::load(options_, random_);
-  if (!vm) return std::unexpected(vm.error());
-  vm_ = std::move(*vm);
+Result<std::shared_ptr<Vm>> ScriptRunner::load() {
+  return Vm::load(options_, random_);
+}
+
+std::vector<std::string> ScriptRunner::functions_missing_in(const Vm& next) const {
+  std::vector<std::string> missing;
+  std::ranges::set_difference(vm_->functions(), next.functions(), std::back_inserter(missing));
+  return missing;
+}
+
+std::shared_ptr<Vm> ScriptRunner::replace(std::shared_ptr<Vm> next) {
   ++counters_.reloads;
+  return std::exchange(vm_, std::move(next));
+}
+
+Result<> ScriptRunner::reload() {
+  auto vm = load();
+  if (!vm) return std::unexpected(vm.error());
+  (void)replace(std::move(*vm));
   return {};
 }
 

@@ -47,7 +47,14 @@ class ScriptRunner final : public proxy::RouteRunner {
   [[nodiscard]] static Result<std::unique_ptr<ScriptRunner>> create(const ScriptOptions& options, unsigned worker, Random random);
   ~ScriptRunner() override;
 
-  // Reads the script anew; an error changes nothing. Callbacks armed by name run in the new script, a run in progress ends in the old one.
+  // Reads the script anew; an error changes nothing. In any thread, while runs go on in the worker's.
+  [[nodiscard]] Result<std::shared_ptr<Vm>> load();
+  // The global functions of the script at work that `next` lacks. In the thread that calls replace(), or has it called.
+  [[nodiscard]] std::vector<std::string> functions_missing_in(const Vm& next) const;
+  // Runs begin in that script from now on, callbacks armed by name too; a run in progress ends in the old one, which is returned: to free
+  // it takes a while.
+  [[nodiscard]] std::shared_ptr<Vm> replace(std::shared_ptr<Vm> next);
+  // Both.
   [[nodiscard]] Result<> reload();
 
   [[nodiscard]] bool run(proxy::RoutingContext& context, proxy::RouteKind kind, std::string_view name) override;

@@ -1,5 +1,6 @@
 #include "script/vm.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -117,7 +118,18 @@ Result<std::shared_ptr<Vm>> Vm::load(const ScriptOptions& options, Random& rando
   std::shared_ptr<Vm> vm(new Vm(options, random));
   if (auto ran = vm->run_main_chunk(); !ran) return std::unexpected(ran.error());
   if (!vm->has_function("ksr_request_route")) return fail(chunk_name(options) + ": there is no function ksr_request_route");
+  vm->list_functions();
   return vm;
+}
+
+void Vm::list_functions() {
+  lua_pushnil(lua_);
+  while (lua_next(lua_, LUA_GLOBALSINDEX) != 0) {
+    // No conversion of a key: lua_next() would lose its place.
+    if (lua_isfunction(lua_, -1) && lua_type(lua_, -2) == LUA_TSTRING) functions_.emplace_back(lua_tostring(lua_, -2));
+    lua_pop(lua_, 1);
+  }
+  std::ranges::sort(functions_);
 }
 
 Result<> Vm::run_main_chunk() {

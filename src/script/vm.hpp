@@ -44,6 +44,8 @@ class Vm {
   void drop(Run& run);
   [[nodiscard]] bool has_function(std::string_view name);
   [[nodiscard]] std::size_t memory_bytes() const;
+  // The names of the global functions when the script was loaded, in order.
+  [[nodiscard]] const std::vector<std::string>& functions() const { return functions_; }
 
   // ---- for the KSR functions ----
   [[nodiscard]] dispatch::Dispatcher* dispatcher() const { return options_.dispatcher; }
@@ -61,6 +63,7 @@ class Vm {
   friend class Call;
   Vm(const ScriptOptions& options, Random& random);
   [[nodiscard]] Result<> run_main_chunk();
+  void list_functions();
   void open_libraries();
   void register_functions();
   [[nodiscard]] lua_State* take_thread();
@@ -97,6 +100,7 @@ class Vm {
 
   TextMap<std::unique_ptr<PseudoVariable>> pseudo_variables_;
   RegexCache regexes_;
+  std::vector<std::string> functions_;
 };
 
 }  // namespace perdure::script

@@ -199,6 +199,27 @@ TEST(Server, ReloadTakesAGoodScriptAndRefusesABadOne) {
   EXPECT_EQ(answer("four"), "SIP/2.0 486");
 }
 
+TEST(Server, ReloadKeepsTheFunctionsThatOpenCallsNeed) {
+  const std::string begin = "function ksr_request_route()\n  KSR.tm.t_on_failure(\"on_failure\")\n  KSR.tm.t_relay()\nend\n";
+  Sandbox sandbox;
+  sandbox.write("routes.lua", begin + "function on_failure() end\nfunction unused() end\n");
+  sandbox.configure("script = \"routes.lua\"");
+  ASSERT_TRUE(sandbox.start());
+  const Peer caller, callee;
+  (void)ring(sandbox, caller, callee, "rings");
+  sandbox.write("routes.lua", begin + "function on_failure() end\n");
+  EXPECT_EQ(sandbox.command({"reload"}).out, "reloaded\n") << "nobody needs the other one";
+  sandbox.write("routes.lua", begin);
+  const auto refused = sandbox.command({"reload"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("routes.lua: functions that open transactions will call are not there any more: on_failure (1 open"));
+  EXPECT_EQ(sandbox.status()["script"]["reloads"], 1);
+  EXPECT_EQ(sandbox.command({"rpc", "app_lua.reload", "nonsense"}).code, 1);
+  EXPECT_EQ(sandbox.command({"rpc", "dispatcher.reload"}).code, 0) << "the script is not read for this";
+  EXPECT_EQ(sandbox.command({"reload", "--force"}).out, "reloaded\n");
+  EXPECT_EQ(sandbox.status()["script"]["reloads"], 2);
+}
+
 TEST(Server, HangupReloads) {
   Sandbox sandbox;
   sandbox.write("routes.lua", "function ksr_request_route() end\n");

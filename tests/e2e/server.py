@@ -94,6 +94,14 @@ class Server:
             raise RuntimeError(f"status: {err}")
         return json.loads(out)
 
+    def resident_bytes(self):
+        """Memory of the engine alone, without what it maps from files."""
+        pid = self.status()["pids"]["engine"]
+        for line in open(f"/proc/{pid}/status"):
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("no RssAnon")
+
     def settled_status(self, timeout=10):
         """The status when an engine is there: one that was killed just now is replaced first."""
         deadline = time.monotonic() + timeout

@@ -113,6 +113,36 @@ def reloaded(args):
         return report["failed_calls"]
 
 
+def reloaded_often(args):
+    """A reload as soon as the one before has ended, a thousand in all: no call notices, and no memory stays."""
+    wanted = 1000
+    with Server(args.binary).start() as server:
+        script = server.folder / "routes.lua"
+        good = script.read_text()
+        load = calls(args, server)
+        began, resident = time.monotonic(), {}
+        # Memory is compared from when as many old transactions end as new ones begin (64*T1).
+        before, now = -1, 0
+        while now == 0 or now > 1.01 * before:
+            time.sleep(3)
+            before, now = now, server.status()["transactions"]
+        for number in range(1, wanted + 1):
+            script.write_text(f"{good}\n-- {number}\n")
+            code, out, err = server.command("reload")
+            assert code == 0, f"reload {number}: {out} {err}"
+            if number in (50, wanted):
+                resident[number] = server.resident_bytes()
+        seconds = time.monotonic() - began
+        report, out = load.result()
+        status = server.settled_status()
+        print_result(report, out, {"reloads": wanted, "seconds": round(seconds, 1), "resident_bytes": resident})
+        assert seconds < args.calls / args.rate, "the calls ended before the last reload: give more of them"
+        assert status["engine_starts"] == 1, "a reload cost an engine"
+        assert report["retransmissions"] == 0, "a reload caused retransmissions"
+        assert resident[wanted] <= 1.02 * resident[50], f"memory grows: {resident}"
+        return report["failed_calls"]
+
+
 def order(args):
     """180 and 200 of thousands of calls follow each other within a millisecond, with several workers."""
     failed = 0
@@ -171,6 +201,7 @@ SERIES = {
     "restarted": lambda args: restarted(args) == 0,
     "edge_killed": lambda args: restarted(args, Server.kill) == 0,
     "reloaded": lambda args: reloaded(args) == 0,
+    "reloaded_often": lambda args: reloaded_often(args) == 0,
     "order": lambda args: order(args) == 0,
     "hung": lambda args: hung(args) == 0,
     "hostile": lambda args: hostile(args) == 0,

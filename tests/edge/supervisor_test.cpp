@@ -191,7 +191,7 @@ TEST_F(SupervisorTest, AReloadReplacesTheSpare) {
   ASSERT_TRUE(until_spare());
   const pid_t spare = status().spare, engine = status().engine;
   bool done = false;
-  supervisor->reload([&](const Result<>& result) {
+  supervisor->reload("{}", [&](const Result<>& result) {
     EXPECT_TRUE(result);
     done = true;
   });
