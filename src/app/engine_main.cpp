@@ -21,6 +21,7 @@
 #include "dispatch/prober.hpp"
 #include "edge/channel.hpp"
 #include "edge/shared_region.hpp"
+#include "engine/clock.hpp"
 #include "net/udp_socket.hpp"
 
 namespace perdure::app {
@@ -103,6 +104,7 @@ class EngineProcess {
       if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
     script_.path = config_.script;
     script_.dispatcher = &*dispatcher_;
+    script_.wall_us = engine::wall_us;
     const std::uint64_t seed = random_word();
     for (std::uint32_t worker = 0; worker < region_->worker_count(); ++worker) {
       auto runner = script::ScriptRunner::create(script_, worker, Random(seed + worker));

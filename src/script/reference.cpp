@@ -1,9 +1,12 @@
 // docs/script.md, the part that is made from the tables.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "script/ksr/function.hpp"
 #include "script/pseudo_variable.hpp"
 #include "script/script_runner.hpp"
+#include "script/transformation.hpp"
 
 namespace perdure::script {
 namespace {
@@ -35,6 +38,44 @@ std::string routes_text(Routes routes) {
   return text;
 }
 
+std::string argument_text(const VariableClass& one) {
+  switch (one.argument) {
+    case VariableArgument::None:
+      return {};
+    case VariableArgument::Name:
+    case VariableArgument::Field:
+      return "(name)";
+    case VariableArgument::Keyword: {
+      std::string words(one.keywords);
+      std::ranges::replace(words, ' ', '/');
+      return "(" + words + ")";
+    }
+    case VariableArgument::Text:
+    case VariableArgument::Template:
+      return "(text)";
+    case VariableArgument::Variable:
+      return "($variable)";
+  }
+  return {};
+}
+
+std::string parameters_text(std::string_view parameters) {
+  std::string out;
+  bool optional = false;
+  for (const char kind : parameters) {
+    if (kind == '?') {
+      optional = true;
+      continue;
+    }
+    const std::string_view word = kind == 'n'   ? "number"
+                                  : kind == 'c' ? "character"
+                                  : kind == 'e' ? "/expression/replacement/flags"
+                                                : "text";
+    out += fmt::format(fmt::runtime(optional ? "[,{}]" : ",{}"), word);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string script_reference() {
@@ -50,8 +91,13 @@ std::string script_reference() {
     out += '\n';
   }
   out += "### Variables\n\n| variable | can be set | what it is |\n| --- | --- | --- |\n";
-  for (const VariableClass& one : variable_classes())
-    out += fmt::format("| `${}{}` | {} | {} |\n", one.name, one.has_argument ? "(name)" : "", one.set ? "yes" : "no", one.text);
+  for (const auto& table : variable_tables())
+    for (const VariableClass& one : table)
+      out += fmt::format("| `${}{}` | {} | {} |\n", one.name, argument_text(one), one.set ? "yes" : "no", one.text);
+  out += "\n### Transformations\n\n| transformation | what it gives |\n| --- | --- |\n";
+  for (const auto& table : transformation_tables())
+    for (const TransformationClass& one : table)
+      out += fmt::format("| `{{{}{}}}` | {} |\n", one.name, parameters_text(one.parameters), one.text);
   return out;
 }
 

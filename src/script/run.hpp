@@ -29,6 +29,7 @@ struct Run {
   Run* outer = nullptr;         // the run in which this one is nested: t_relay runs the branch route
   std::uint32_t script_flags = 0;
   Leave leave = Leave::No;
+  std::int64_t first_wall_us = 0;  // when $TV(s) was first read; 0: not yet
 
   // ---- while it waits ----
   ScriptRunner* runner = nullptr;  // null: nothing can wait, since there is no worker

@@ -18,7 +18,8 @@ constexpr int instructions_per_check = 1000;
 constexpr std::uint64_t load_budget_factor = 100;
 constexpr std::size_t idle_threads_max = 64;
 constexpr std::size_t pseudo_variables_max = 4096;
-constexpr char registry_key = 0;  // its address names the Vm in the registry
+constexpr std::size_t text_templates_max = 1024;  // a script that puts values into its log texts makes a new one each time
+constexpr char registry_key = 0;                  // its address names the Vm in the registry
 
 Vm* vm_of(lua_State* lua) {
   lua_pushlightuserdata(lua, const_cast<char*>(&registry_key));
@@ -294,6 +295,17 @@ const PseudoVariable* Vm::pseudo_variable(std::string_view text, std::string& er
   // A script that makes up names without end must not make this table grow without end.
   if (pseudo_variables_.size() >= pseudo_variables_max) pseudo_variables_.clear();
   return pseudo_variables_.emplace(text, std::make_unique<PseudoVariable>(std::move(*parsed))).first->second.get();
+}
+
+const TextTemplate* Vm::text_template(std::string_view text, std::string& error) {
+  if (const auto found = text_templates_.find(text); found != text_templates_.end()) return found->second.get();
+  auto parsed = TextTemplate::parse(text);
+  if (!parsed) {
+    error = parsed.error().message;
+    return nullptr;
+  }
+  if (text_templates_.size() >= text_templates_max) text_templates_.clear();
+  return text_templates_.emplace(text, std::make_unique<TextTemplate>(std::move(*parsed))).first->second.get();
 }
 
 // ---- calls of KSR functions ----

@@ -13,6 +13,7 @@
 #include "script/pseudo_variable.hpp"
 #include "script/regex_cache.hpp"
 #include "script/script_runner.hpp"
+#include "script/text_template.hpp"
 
 struct lua_State;
 struct lua_Debug;
@@ -55,6 +56,13 @@ class Vm {
   // x.modf: the first argument names a function, the others are its arguments.
   int call_by_name(Call& call);
   [[nodiscard]] RegexCache& regexes() { return regexes_; }
+  // Null, and an error text, if it cannot be compiled. Lives until the next one is asked for.
+  [[nodiscard]] const TextTemplate* text_template(std::string_view text, std::string& error);
+  // Wall clock, microseconds since 1970.
+  [[nodiscard]] std::int64_t wall_us() const { return options_.wall_us ? options_.wall_us() : 0; }
+  ValueBuffers value_buffers;
+  // $sbranch(…), which pvx.sbranch_append adds to the target set.
+  proxy::Target static_branch;
   // $var(name): of this worker's VM, kept from run to run.
   TextMap<Value> script_variables;
   std::string scratch;
@@ -99,6 +107,7 @@ class Vm {
   std::string result_text_, error_;
 
   TextMap<std::unique_ptr<PseudoVariable>> pseudo_variables_;
+  TextMap<std::unique_ptr<TextTemplate>> text_templates_;
   RegexCache regexes_;
   std::vector<std::string> functions_;
 };

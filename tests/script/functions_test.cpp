@@ -1,6 +1,6 @@
 // Each row: a piece of script that runs in the request route, and what the message that leaves must show. `result` is what the expression
 // gives, as text.
-#include "bench.hpp"
+#include "evaluate.hpp"
 
 namespace perdure::script {
 namespace {
@@ -9,17 +9,6 @@ struct Row {
   const char* expression;
   const char* result;
 };
-
-// Evaluates the expression in the request route; the answer carries its value.
-std::string evaluate(const std::string& expression, const Request& request = {}, const std::string& before = {}) {
-  Bench bench(
-      "function named() end\nfunction ksr_request_route()\n" + before + "\nlocal value = " + expression +
-      "\nKSR.hdr.append_to_reply('X-Value: ' .. type(value) .. ' ' .. tostring(value) .. '\\r\\n')\nKSR.sl.send_reply(299, 'Done')\nend\n");
-  const auto sent = bench.receive(request);
-  if (bench.runner().counters().errors) return "error " + bench.runner().counters().last_error;
-  const auto* answer = first(sent, "SIP/2.0 299");
-  return answer ? answer->header("X-Value") : "no answer";
-}
 
 class Functions : public testing::TestWithParam<Row> {};
 
@@ -105,7 +94,7 @@ const Row rows[] = {
     {"KSR.pv.get('$ua')", "string phone/1"},
     {"KSR.pv.get('$ct')", "string <sip:alice@127.0.0.1:6000>"},
     {"KSR.pv.get('$cT')", "string application/sdp"},
-    {"KSR.pv.get('$rb')", "string v=0"},
+    {"KSR.pv.get('$rb')", "string v=0\\r\\n"},
     {"KSR.pv.get('$bs')", "number 5"},
     {"KSR.pv.get('$mt')", "number 1"},
     {"KSR.pv.get('$hdr(X-List)')", "string one"},
@@ -150,7 +139,7 @@ const Row rows[] = {
     {"KSR.kx.getw_duri()", "string <null>"},
     {"KSR.kx.get_srcip() .. KSR.kx.get_srcport() .. KSR.kx.get_rcvip() .. KSR.kx.get_rcvport() .. KSR.kx.get_proto()",
      "string 127.0.0.16000127.0.0.15060udp"},
-    {"KSR.kx.get_method() .. KSR.kx.get_callid() .. KSR.kx.get_ua() .. KSR.kx.get_body()", "string INVITEcall-1phone/1v=0"},
+    {"KSR.kx.get_method() .. KSR.kx.get_callid() .. KSR.kx.get_ua() .. KSR.kx.get_body()", "string INVITEcall-1phone/1v=0\\r\\n"},
     {"KSR.kx.get_status()", "nil nil"},
     // Transactions.
     {"KSR.tm.t_check_trans()", "number -1"},
@@ -212,7 +201,23 @@ const ErrorRow error_rows[] = {
     {"KSR.tm.t_no_such()", "default.lua:3: attempt to call field 't_no_such' (a nil value)"},
     {"KSR.pv.get('$nosuch')", "default.lua:3: KSR.pv.get: \"$nosuch\" is not known"},
     {"KSR.pv.get('ru')", "default.lua:3: KSR.pv.get: \"ru\" is no variable"},
-    {"KSR.pv.get('$(ru{s.len})')", "default.lua:3: KSR.pv.get: \"$(ru{s.len})\" has a transformation; use the functions of Lua"},
+    {"KSR.pv.get('$(ru{s.nosuch})')", "default.lua:3: KSR.pv.get: \"$(ru{s.nosuch})\" has no known transformation {s.nosuch}"},
+    {"KSR.pv.get('$(ru{s.substr,1})')", "default.lua:3: KSR.pv.get: \"$(ru{s.substr,1})\" has too few parameters of {s.substr}"},
+    {"KSR.pv.get('$(ru{s.strip,a})')", "default.lua:3: KSR.pv.get: \"$(ru{s.strip,a})\" has a bad parameter of {s.strip}"},
+    {"KSR.pv.get('$(ru{s.len,1})')", "default.lua:3: KSR.pv.get: \"$(ru{s.len,1})\" has a bad parameter of {s.len}"},
+    {"KSR.pv.get('$(ru{re.subst,/[b/z/})')",
+     "default.lua:3: KSR.pv.get: \"$(ru{re.subst,/[b/z/})\" has a bad parameter of {re.subst}: \"/[b/z/\" has a bad regular expression"},
+    {"KSR.pv.get('$time(never)')",
+     "default.lua:3: KSR.pv.get: \"$time(never)\" is not known, it takes one of: sec min hour mday mon year wday yday isdst"},
+    {"KSR.pv.get('$(ru[1])')", "default.lua:3: KSR.pv.get: \"$(ru[1])\" takes no index"},
+    {"KSR.pv.get('$hdr($hdr($hdr($hdr($hdr($hdr(a))))))')",
+     "default.lua:3: KSR.pv.get: \"$hdr($hdr($hdr($hdr($hdr($hdr(a))))))\" has a bad name: \"$hdr($hdr($hdr($hdr($hdr(a)))))\" has a bad "
+     "name: "
+     "\"$hdr($hdr($hdr($hdr(a))))\" has a bad name: \"$hdr($hdr($hdr(a)))\" has a bad name: \"$hdr($hdr(a))\" has a bad name: \"$hdr(a)\" "
+     "stands in too many others"},
+    {"KSR.pv.sets('$(ru{s.len})', 'x')", "default.lua:3: KSR.pv.sets: $ru cannot be set through a transformation"},
+    {"KSR.pv.sets('$xavp(n[3])', 'x')", "default.lua:3: KSR.pv.sets: there is no XAVP with that index"},
+    {"KSR.pv.sets('$mf', 'x')", "default.lua:3: KSR.pv.sets: flags are a number of 32 bits"},
     {"KSR.pv.get('$hdr')", "default.lua:3: KSR.pv.get: \"$hdr\" needs a name in parentheses"},
     {"KSR.pv.get('$ru(x)')", "default.lua:3: KSR.pv.get: \"$ru(x)\" takes no name"},
     {"KSR.pv.sets('$fu', 'sip:x@y')", "default.lua:3: KSR.pv.sets: $fu cannot be set"},

@@ -9,6 +9,7 @@
 #include "script/ksr/function.hpp"
 #include "script/pseudo_variable.hpp"
 #include "script/script_runner.hpp"
+#include "script/transformation.hpp"
 
 namespace perdure::script {
 namespace {
@@ -40,11 +41,22 @@ TEST(Reference, RowsAreComplete) {
     }
   EXPECT_GT(names.size(), 150U);
   std::set<std::string_view> variables;
-  for (const VariableClass& one : variable_classes()) {
-    EXPECT_TRUE(variables.insert(one.name).second) << one.name;
-    EXPECT_TRUE(one.get) << one.name;
-    EXPECT_FALSE(one.text.empty()) << one.name;
-  }
+  for (const auto& table : variable_tables())
+    for (const VariableClass& one : table) {
+      EXPECT_TRUE(variables.insert(one.name).second) << one.name;
+      EXPECT_TRUE(one.get) << one.name;
+      EXPECT_FALSE(one.text.empty()) << one.name;
+      EXPECT_EQ(one.argument == VariableArgument::Keyword, !one.keywords.empty()) << one.name;
+    }
+  std::set<std::string_view> transformations;
+  for (const auto& table : transformation_tables())
+    for (const TransformationClass& one : table) {
+      EXPECT_TRUE(transformations.insert(one.name).second) << one.name;
+      EXPECT_TRUE(one.apply) << one.name;
+      EXPECT_FALSE(one.text.empty()) << one.name;
+      EXPECT_EQ(one.text.find('|'), std::string_view::npos) << one.name << ": a bar breaks the table";
+    }
+  EXPECT_GT(transformations.size(), 90U);
 }
 
 }  // namespace

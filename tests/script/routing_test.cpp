@@ -208,15 +208,17 @@ TEST(Routing, VariablesSurviveARestart) {
   Bench bench(
       "function ksr_request_route()\n  KSR.seturi('sip:127.0.0.1:7001')\n  KSR.pv.sets('$avp(name)', 'v')\n  KSR.pv.seti('$avp(name)', "
       "42)\n"
-      "  KSR.pv.sets('$xavp(x=>field)', 'deep')\n  KSR.setflag(5)\n  KSR.tm.t_on_failure('failed')\n  KSR.tm.t_relay()\nend\n"
-      "function failed()\n  local all = KSR.pv.get('$avp(name)') .. KSR.pv.get('$(avp(name)[1])') .. KSR.pv.get('$xavp(x=>field)') .. "
+      "  KSR.pv.sets('$xavp(x=>field)', 'deep')\n  KSR.pv.sets('$xavp(x[0]=>field)', 'er')\n  KSR.pv.sets('$xavu(u)', 'one')\n"
+      "  KSR.pv.sets('$xavi(I=>f)', 'i')\n  KSR.setflag(5)\n  KSR.tm.t_on_failure('failed')\n  KSR.tm.t_relay()\nend\n"
+      "function failed()\n  local all = KSR.pv.get('$avp(name)') .. KSR.pv.get('$(avp(name)[1])') .. KSR.pv.get('$xavp(x=>field[1])') .. "
+      "KSR.pv.get('$xavp(x=>field)') .. KSR.pv.get('$xavu(u)') .. KSR.pv.get('$xavi(i=>F)') .. "
       "tostring(KSR.isflagset(5)) .. KSR.pv.get('$T_reply_code') .. KSR.pv.get('$rd')\n  KSR.tm.t_reply(433, all)\nend\n");
   const auto sent = bench.receive(Request{});
   const auto* invite = first(sent, "INVITE ");
   ASSERT_TRUE(invite);
   bench.start();
   const auto answered = bench.answer(*invite, 503);
-  EXPECT_TRUE(first(answered, "SIP/2.0 433 42vdeeptrue503127.0.0.1")) << bench.runner().counters().last_error;
+  EXPECT_TRUE(first(answered, "SIP/2.0 433 42vdeeperoneitrue503127.0.0.1")) << bench.runner().counters().last_error;
 }
 
 TEST(Routing, ReplyRouteKeepsItsVariablesAndTheEditsOfTheRequest) {

@@ -54,7 +54,7 @@ int select(Call& call, Into into, bool apply_first, std::size_t limit) {
   const auto selection =
       call.vm.dispatcher()->select(static_cast<std::int32_t>(set), *algorithm, keys, call.vm.random(), call.context().now, limit);
   auto& variables = call.run.variables();
-  variables.remove_xavps(candidates);
+  variables.remove_xavps(Tree::Xavp, candidates);
   call.run.changed();
   if (!selection) return -1;
   // The last one first: the newest XAVP has index 0.
@@ -64,7 +64,7 @@ int select(Call& call, Into into, bool apply_first, std::size_t limit) {
     fields.emplace_back(uri_field, Value::of(std::string_view(one.uri)));
     fields.emplace_back(set_field, Value::of(std::int64_t{one.set}));
     if (!one.attrs.empty()) fields.emplace_back(attrs_field, Value::of(std::string_view(one.attrs)));
-    if (!variables.push_xavp(candidates, std::move(fields)))
+    if (!variables.push_xavp({Tree::Xavp, std::string(candidates), std::nullopt, std::move(fields)}))
       log::warning("script: no room for {} further destinations of set {}", i + 1, one.set);
   }
   return !apply_first || apply(call, selection.first().uri, into) ? 1 : -1;
@@ -76,8 +76,9 @@ struct Current {
 };
 std::optional<Current> current(Call& call) {
   const auto& variables = call.run.variables();
-  const auto* uri = variables.xavp(candidates, 0, uri_field);
-  const auto* set = variables.xavp(candidates, 0, set_field);
+  const auto* candidate = variables.xavp(Tree::Xavp, candidates, 0);
+  const auto* uri = candidate ? candidate->field(uri_field) : nullptr;
+  const auto* set = candidate ? candidate->field(set_field) : nullptr;
   if (!uri || !set) return std::nullopt;
   return Current{static_cast<std::int32_t>(set->number), uri->text};
 }
@@ -87,7 +88,7 @@ int next(Call& call, Into into) {
   auto& dispatcher = *call.vm.dispatcher();
   for (;;) {
     if (!current(call)) return -1;
-    call.run.variables().remove_xavp(candidates, 0);
+    call.run.variables().remove_xavp(Tree::Xavp, candidates, 0);
     call.run.changed();
     const auto one = current(call);
     if (!one) return -1;

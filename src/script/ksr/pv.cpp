@@ -17,7 +17,7 @@ const PseudoVariable* variable(Call& call) {
 std::optional<VariableValue> read(Call& call) {
   const auto* found = variable(call);
   if (!found) return std::nullopt;
-  return found->variable_class->get(call, *found);
+  return value_of(call, *found);
 }
 
 int give(Call& call, const VariableValue& value) {
@@ -54,8 +54,7 @@ int get_integer(Call& call) {
 int set(Call& call, const Value* value) {
   const auto* found = variable(call);
   if (!found) return -1;
-  if (!found->variable_class->set) return call.fail(std::string(call.text(0)) + " cannot be set");
-  return found->variable_class->set(call, *found, value) ? 1 : -1;
+  return set_value(call, *found, value) ? 1 : -1;
 }
 
 int set_text(Call& call) {

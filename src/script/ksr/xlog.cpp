@@ -30,62 +30,17 @@ int log_at_level(Call& call) {
 
 namespace {
 
-// The length of the variable at the front of `text`, which starts with '$'.
-std::size_t variable_length(std::string_view text) {
-  std::size_t at = 1;
-  const auto parentheses = [&] {
-    int depth = 0;
-    for (; at < text.size(); ++at) {
-      if (text[at] == '(') ++depth;
-      if (text[at] == ')' && --depth == 0) return ++at;
-    }
-    return at;
-  };
-  if (at < text.size() && text[at] == '(') return parentheses();
-  while (at < text.size() &&
-         ((to_lower(text[at]) >= 'a' && to_lower(text[at]) <= 'z') || (text[at] >= '0' && text[at] <= '9') || text[at] == '_'))
-    ++at;
-  return at < text.size() && text[at] == '(' ? parentheses() : at;
-}
-
-// "$ru" becomes its value, "<null>" without one, "$$" a dollar. A line that is not written is only checked, so that a mistake in it shows
-// at once and not when somebody turns the level up.
-std::optional<std::string> expand(Call& call, std::string_view text, bool written) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t dollar = text.find('$');
-    out += text.substr(0, dollar);
-    if (dollar == std::string_view::npos) break;
-    text.remove_prefix(dollar);
-    if (text.starts_with("$$")) {
-      out += '$';
-      text.remove_prefix(2);
-      continue;
-    }
-    const std::size_t length = variable_length(text);
-    std::string error;
-    const auto* variable = call.vm.pseudo_variable(text.substr(0, length), error);
-    if (!variable) {
-      (void)call.fail(std::move(error));
-      return std::nullopt;
-    }
-    text.remove_prefix(length);
-    if (!written) continue;
-    const auto value = variable->variable_class->get(call, *variable);
-    if (value.kind == VariableValue::Kind::Null)
-      out += "<null>";
-    else if (value.kind == VariableValue::Kind::Number)
-      out += std::to_string(value.number);
-    else
-      out += value.text;
-  }
-  return out;
-}
-
+// A line that is not written is compiled all the same, so that a mistake in it shows at once and not when somebody turns the level up.
 int expand_and_write(Call& call, log::Level level, std::string_view text) {
-  const auto line = expand(call, text, log::enabled(level));
-  if (!line) return -1;
-  write_log(level, *line);
+  std::string error;
+  const auto* line = call.vm.text_template(text, error);
+  if (!line) return call.fail(std::move(error));
+  if (!log::enabled(level)) return 1;
+  auto& expanded = call.vm.value_buffers.enter().collected;
+  expanded.clear();
+  line->append_to(call, expanded);
+  write_log(level, expanded);
+  call.vm.value_buffers.leave();
   return 1;
 }
 

@@ -1,0 +1,95 @@
+// Variables of where the message came from, and constants.
+#include "proxy/proxy.hpp"
+#include "script/vm.hpp"
+
+namespace perdure::script {
+namespace {
+
+using V = VariableValue;
+using P = const PseudoVariable&;
+
+const proxy::LocalSocket& socket(const Call& call) {
+  return call.context().proxy.options().sockets[call.context().received->socket];
+}
+
+V give(Call& call, std::string text) {
+  call.vm.scratch = std::move(text);
+  return V::of(call.vm.scratch);
+}
+
+std::string uri(std::string_view address, Transport transport, bool always) {
+  std::string out = "sip:" + std::string(address);
+  if (always || transport != Transport::Udp) out.append(";transport=").append(name(transport));
+  return out;
+}
+
+std::string advertised(const proxy::LocalSocket& one) {
+  return one.advertised_host + ":" + std::to_string(one.advertised_port);
+}
+
+V source_uri(Call& call, bool always) {
+  return give(call, uri(call.context().received->source.text(), socket(call).transport, always));
+}
+V local_uri(Call& call, bool always) {
+  return give(call, uri(socket(call).address.text(), socket(call).transport, always));
+}
+V advertised_uri(Call& call, bool always) {
+  return give(call, uri(advertised(socket(call)), socket(call).transport, always));
+}
+
+// Kamailio's number of a transport.
+std::int64_t number_of(Transport transport) {
+  constexpr std::int64_t numbers[] = {1, 2, 3, 5, 6};
+  return numbers[static_cast<std::size_t>(transport)];
+}
+
+V constant(Call&, P variable) {
+  constexpr std::int64_t numbers[] = {2, 10, 1, 2, 3, 4, 5, 6};
+  return V::of(numbers[variable.keyword]);
+}
+
+const VariableClass table[] = {
+    {"si", {}, "source address", [](Call& c, P) { return give(c, c.context().received->source.ip_text()); }},
+    {"siz", {}, "the same, an IPv6 address in brackets", [](Call& c, P) { return give(c, c.context().received->source.host_text()); }},
+    {"sp", {}, "source port, a number", [](Call& c, P) { return V::of(std::int64_t{c.context().received->source.port}); }},
+    {"su", {}, "URI of the source address, with the transport unless it is UDP", [](Call& c, P) { return source_uri(c, false); }},
+    {"sut", {}, "URI of the source address with the transport", [](Call& c, P) { return source_uri(c, true); }},
+    {"sas",
+     {},
+     "source as a socket, `udp:192.0.2.1:5060`",
+     [](Call& c, P) { return give(c, std::string(name(socket(c).transport)) + ":" + c.context().received->source.text()); }},
+    {"Ri", {}, "address that the message was received on", [](Call& c, P) { return give(c, socket(c).address.ip_text()); }},
+    {"Rp", {}, "port that the message was received on, a number", [](Call& c, P) { return V::of(std::int64_t{socket(c).address.port}); }},
+    {"Ru",
+     {},
+     "URI of the socket that the message was received on, with the transport unless it is UDP",
+     [](Call& c, P) { return local_uri(c, false); }},
+    {"Rut", {}, "the same with the transport", [](Call& c, P) { return local_uri(c, true); }},
+    {"RAi", {}, "advertised address of that socket", [](Call& c, P) { return V::of(socket(c).advertised_host); }},
+    {"RAp", {}, "advertised port of that socket, a number", [](Call& c, P) { return V::of(std::int64_t{socket(c).advertised_port}); }},
+    {"RAu", {}, "URI of the advertised address, with the transport unless it is UDP", [](Call& c, P) { return advertised_uri(c, false); }},
+    {"RAut", {}, "the same with the transport", [](Call& c, P) { return advertised_uri(c, true); }},
+    {"pr", {}, "transport that the message was received by: `udp`", [](Call& c, P) { return V::of(name(socket(c).transport)); }},
+    {"proto", {}, "the same as `$pr`", [](Call& c, P) { return V::of(name(socket(c).transport)); }},
+    {"prid",
+     {},
+     "number of that transport: 1 UDP, 2 TCP, 3 TLS, 5 WS, 6 WSS",
+     [](Call& c, P) { return V::of(number_of(socket(c).transport)); }},
+    {"conid",
+     {},
+     "number of the connection, null for a datagram",
+     [](Call& c, P) {
+       const auto connection = c.context().received->connection;
+       return connection ? V::of(static_cast<std::int64_t>(connection)) : V{};
+     }},
+    {"K", VariableArgument::Keyword, "Kamailio's numbers of address families and transports", constant, nullptr, false,
+     "IPv4 IPv6 UDP TCP TLS SCTP WS WSS"},
+};
+
+}  // namespace
+
+std::span<const VariableClass> network_variables() {
+  return table;
+}
+
+}  // namespace perdure::script
