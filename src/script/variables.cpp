@@ -121,6 +121,13 @@ bool Variables::set_xavp(Tree tree, std::string_view name, int index, Value valu
   return true;
 }
 
+bool Variables::replace_xavp(Tree tree, std::string_view name, int index, Xavp xavp) {
+  auto* found = find(tree, name, index);
+  if (!found || !fits(size_of(xavp), values_of(xavp))) return false;
+  *found = std::move(xavp);
+  return true;
+}
+
 bool Variables::push_field(Tree tree, std::string_view name, int index, std::string_view field, Value value) {
   auto* found = find(tree, name, index);
   if (!found || found->value || !fits(field.size() + size_of(value))) return false;

@@ -60,6 +60,8 @@ class Variables {
   [[nodiscard]] bool push_xavp(Xavp xavp);
   // The value itself instead of what it was.
   [[nodiscard]] bool set_xavp(Tree tree, std::string_view name, int index, Value value);
+  // The whole instead of what it was.
+  [[nodiscard]] bool replace_xavp(Tree tree, std::string_view name, int index, Xavp xavp);
   // Another value of the field, in front of those it has; false, too, if the XAVP is a value itself.
   [[nodiscard]] bool push_field(Tree tree, std::string_view name, int index, std::string_view field, Value value);
   // Instead of the value with that index.

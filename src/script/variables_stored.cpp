@@ -110,8 +110,6 @@ bool set_xavp(Call& call, P variable, const Value* value) {
 
 // ---- the worker's ----
 
-constexpr std::size_t script_variables_max = 1024;
-
 V get_var(Call& call, P variable) {
   const auto found = call.vm.script_variables.find(variable.argument);
   return found == call.vm.script_variables.end() ? V::of(std::int64_t{0}) : stored(&found->second);
@@ -126,10 +124,8 @@ bool set_var(Call& call, P variable, const Value* value) {
     all.erase(variable.argument);
     return true;
   }
-  if (all.size() >= script_variables_max && !all.contains(variable.argument))
-    return refuse(call, "more than " + std::to_string(script_variables_max) + " script variables");
-  all.insert_or_assign(variable.argument, *value);
-  return true;
+  return call.vm.set_script_variable(variable.argument, *value) ||
+         refuse(call, "more than " + std::to_string(script_variables_max) + " script variables");
 }
 
 // ---- others ----

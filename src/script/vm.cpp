@@ -308,6 +308,12 @@ const TextTemplate* Vm::text_template(std::string_view text, std::string& error)
   return text_templates_.emplace(text, std::make_unique<TextTemplate>(std::move(*parsed))).first->second.get();
 }
 
+bool Vm::set_script_variable(std::string_view name, const Value& value) {
+  if (script_variables.size() >= script_variables_max && !script_variables.contains(name)) return false;
+  script_variables.insert_or_assign(std::string(name), value);
+  return true;
+}
+
 // ---- calls of KSR functions ----
 
 // Lua errors leave by longjmp: nothing with a destructor may live here.

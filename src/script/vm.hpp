@@ -28,6 +28,8 @@ struct TextHash {
 template <class T>
 using TextMap = boost::unordered_flat_map<std::string, T, TextHash, std::equal_to<>>;
 
+inline constexpr std::size_t script_variables_max = 1024;  // $var(…) of one worker
+
 class Vm {
  public:
   // Runs the script's main chunk. The error is "file:line: message". `random` outlives the VM.
@@ -65,6 +67,8 @@ class Vm {
   proxy::Target static_branch;
   // $var(name): of this worker's VM, kept from run to run.
   TextMap<Value> script_variables;
+  // False: there are script_variables_max already.
+  [[nodiscard]] bool set_script_variable(std::string_view name, const Value& value);
   std::string scratch;
 
  private:

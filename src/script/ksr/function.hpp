@@ -133,6 +133,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> core_functions();
 [[nodiscard]] std::span<const Function> x_functions();
 [[nodiscard]] std::span<const Function> pv_functions();
+[[nodiscard]] std::span<const Function> pvx_functions();
 [[nodiscard]] std::span<const Function> hdr_functions();
 [[nodiscard]] std::span<const Function> kx_functions();
 [[nodiscard]] std::span<const Function> tm_functions();

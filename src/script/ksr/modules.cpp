@@ -8,6 +8,7 @@ const Module table[] = {
     {"", "Core", core_functions},
     {"x", "Control of the script", x_functions},
     {"pv", "Pseudo-variables", pv_functions},
+    {"pvx", "Variables by name", pvx_functions},
     {"hdr", "Headers", hdr_functions},
     {"kx", "Attributes of the message (kemix)", kx_functions},
     {"tm", "Transactions", tm_functions},
