@@ -140,7 +140,7 @@ const Row rows[] = {
     {"KSR.kx.get_srcip() .. KSR.kx.get_srcport() .. KSR.kx.get_rcvip() .. KSR.kx.get_rcvport() .. KSR.kx.get_proto()",
      "string 127.0.0.16000127.0.0.15060udp"},
     {"KSR.kx.get_method() .. KSR.kx.get_callid() .. KSR.kx.get_ua() .. KSR.kx.get_body()", "string INVITEcall-1phone/1v=0\\r\\n"},
-    {"KSR.kx.get_status()", "nil nil"},
+    {"KSR.kx.get_status()", "number -1"},
     // Transactions.
     {"KSR.tm.t_check_trans()", "number -1"},
     {"KSR.tmx.t_precheck_trans()", "number -1"},

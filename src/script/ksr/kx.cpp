@@ -1,7 +1,12 @@
 // KSR.kx: attributes of the message without the detour by a variable's name.
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
 #include "proxy/proxy.hpp"
 #include "script/ksr/uri_access.hpp"
 #include "script/vm.hpp"
+#include "sip/name_addr.hpp"
 
 namespace perdure::script {
 namespace {
@@ -61,6 +66,49 @@ Text transport(Call& call) {
   return name(socket(call).transport);
 }
 
+Text contact_uri(Call& call) {
+  for (const auto& value : call.message().values(sip::HeaderName::Contact)) {
+    const auto address = sip::NameAddr::parse(value.text);
+    return address ? address->uri : Text{};
+  }
+  return {};
+}
+Text next_hop_uri(Call& call) {
+  return call.context().target.destination_uri.empty() ? request_uri(call) : Text(call.context().target.destination_uri);
+}
+Text source_uri(Call& call) {
+  call.vm.scratch = "sip:" + call.context().received->source.text();
+  const Transport by = socket(call).transport;
+  if (by != Transport::Udp) call.vm.scratch.append(";transport=").append(name(by));
+  return call.vm.scratch;
+}
+Text source_socket(Call& call) {
+  call.vm.scratch = std::string(name(socket(call).transport)) + ":" + call.context().received->source.text();
+  return call.vm.scratch;
+}
+Text advertised_socket(Call& call) {
+  const auto& one = socket(call);
+  call.vm.scratch = std::string(name(one.transport)) + ":" + one.advertised_host + ":" + std::to_string(one.advertised_port);
+  return call.vm.scratch;
+}
+Text advertised_address(Call& call) {
+  return socket(call).advertised_host;
+}
+// The user name of the credentials, as $au.
+Text credentials_user(Call& call) {
+  std::string error;
+  const auto* variable = call.vm.pseudo_variable("$au", error);
+  return variable ? value_of(call, *variable).text : Text{};
+}
+Text status_text(Call& call) {
+  if (!call.message().is_response()) return {};
+  call.vm.scratch = std::to_string(call.message().status());
+  return call.vm.scratch;
+}
+Text whole(Call& call) {
+  return call.message().bytes();
+}
+
 enum class Null { Nil, Empty, Print };
 template <Text (*get)(Call&), Null null>
 int give(Call& call) {
@@ -79,7 +127,23 @@ Text host(Call& call) {
 }
 
 int status(Call& call) {
-  return call.message().is_response() ? call.give(std::int64_t{call.message().status()}) : 1;
+  return call.message().is_response() ? call.message().status() : -1;
+}
+
+// Kamailio's numbers.
+int transport_number(Call& call) {
+  constexpr int numbers[] = {1, 2, 3, 5, 6};
+  return numbers[static_cast<std::size_t>(socket(call).transport)];
+}
+
+const char* environment(Call& call) {
+  return std::getenv(std::string(call.text(0)).c_str());
+}
+int environment_number(Call& call) {
+  const char* text = environment(call);
+  std::int64_t number = 0;
+  if (text) std::from_chars(text, text + std::strlen(text), number);
+  return call.give(number);
 }
 
 constexpr auto value = Returns::Value;
@@ -108,7 +172,39 @@ const Function table[] = {
     PERDURE_KX("body", body, "The body"),
     {"kx", "get_method", "", value, any, "The method; of a reply that of its CSeq.", "", give<method, Null::Nil>},
     {"kx", "get_callid", "", value, any, "The Call-ID.", "", give<call_id, Null::Nil>},
-    {"kx", "get_status", "", value, any, "The status code of the reply, a number; nil in a request.", "", status},
+    {"kx", "get_status", "", Returns::Integer, any, "The status code of the reply; -1 in a request.", "", status},
+    {"kx", "gets_status", "", value, any, "The status code of the reply as text, nil in a request.", "", give<status_text, Null::Nil>},
+    PERDURE_KX("cturi", contact_uri, "The URI of the first Contact"),
+    PERDURE_KX("au", credentials_user, "The user name of the credentials"),
+    {"kx", "get_nhuri", "", value, any, "The destination URI, or else the Request-URI.", "", give<next_hop_uri, Null::Nil>},
+    {"kx", "get_srcuri", "", value, any, "The URI of the source address, with the transport unless it is UDP.", "",
+     give<source_uri, Null::Nil>},
+    {"kx", "get_srcaddr_sock", "", value, any, "The source as a socket, `udp:192.0.2.1:5060`.", "", give<source_socket, Null::Nil>},
+    {"kx", "get_rcvadvip", "", value, any, "The advertised address of the socket that the message was received on.", "",
+     give<advertised_address, Null::Nil>},
+    {"kx", "get_rcvadvport", "", value, any, "The advertised port of that socket, a number.", "",
+     [](Call& call) { return call.give(std::int64_t{socket(call).advertised_port}); }},
+    {"kx", "get_rcvaddr_sock", "", value, any, "The advertised address of that socket, `udp:192.0.2.1:5060`.", "",
+     give<advertised_socket, Null::Nil>},
+    {"kx", "get_protoid", "", Returns::Integer, any, "The transport as a number: 1 UDP, 2 TCP, 3 TLS, 5 WS, 6 WSS.", "", transport_number},
+    {"kx", "get_bodylen", "", value, any, "The length of the body in bytes.", "",
+     [](Call& call) { return call.give(static_cast<std::int64_t>(call.message().body().size())); }},
+    {"kx", "get_timestamp", "", value, any, "The time in seconds since 1970.", "",
+     [](Call& call) { return call.give(call.vm.wall_us() / 1'000'000); }},
+    {"kx", "get_conid", "", value, any, "The number of the connection, -1 for a datagram.", "",
+     [](Call& call) {
+       const auto connection = call.context().received->connection;
+       return call.give(connection ? static_cast<std::int64_t>(connection) : std::int64_t{-1});
+     }},
+    {"kx", "get_msgtype", "", Returns::Integer, any, "1 for a request, 2 for a reply.", "",
+     [](Call& call) { return call.message().is_request() ? 1 : 2; }},
+    {"kx", "get_msgbuf", "", value, any, "The message as received.", "", give<whole, Null::Nil>},
+    {"kx", "get_env", "string name", value, any, "An environment variable of the server, an empty text if there is none.", "",
+     [](Call& call) {
+       const char* text = environment(call);
+       return call.give(std::string_view(text ? text : ""));
+     }},
+    {"kx", "get_envn", "string name", value, any, "The same as a number, 0 if it is none.", "", environment_number},
     {"kx", "get_srcip", "", value, any, "The source address.", "", give<source_address, Null::Nil>},
     {"kx", "get_srcport", "", value, any, "The source port, a number.", "",
      [](Call& call) { return call.give(std::int64_t{call.context().received->source.port}); }},

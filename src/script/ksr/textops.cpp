@@ -1,8 +1,11 @@
-// KSR.textops: the older names for headers, and searches in the text of the message.
+// KSR.textops: the older names for headers, searches in the text of the message, and comparisons of texts.
+#include <algorithm>
+
 #include "base/case.hpp"
 #include "script/ksr/header_edits.hpp"
 #include "script/ksr/uri_access.hpp"
 #include "script/vm.hpp"
+#include "sip/chars.hpp"
 
 namespace perdure::script {
 namespace {
@@ -27,6 +30,111 @@ int has_body_type(Call& call) {
   return equals_ignore_case(type, call.text(0)) ? 1 : -1;
 }
 
+int truth(bool value) {
+  return value ? 1 : -1;
+}
+
+// Whether the expression of argument `index` is found in the text; nullopt after call.fail().
+std::optional<bool> matches(Call& call, std::size_t index, std::string_view text) {
+  const auto match = call.vm.regexes().match(call.text(index), text);
+  if (match != RegexCache::Match::BadPattern) return match == RegexCache::Match::Yes;
+  (void)call.fail("\"" + std::string(call.text(index)) + "\" is no regular expression");
+  return std::nullopt;
+}
+
+// KSR.textops.search_hf(name, expression, which): f the first header of that name, l the last, a any.
+int search_header(Call& call) {
+  const char which = call.text(2).empty() ? 'a' : call.text(2).front();
+  const auto count = static_cast<int>(header_count(call.message(), call.text(0)));
+  for (int i = which == 'l' ? count - 1 : 0; i >= 0 && i < (which == 'f' ? std::min(count, 1) : count); ++i) {
+    const auto found = matches(call, 1, call.message().value(*header_at(call.message(), call.text(0), i)));
+    if (!found) return -1;
+    if (*found) return 1;
+  }
+  return -1;
+}
+
+int header_name_matches(Call& call) {
+  for (const auto& field : call.message().headers()) {
+    const auto found = matches(call, 0, call.message().name(field));
+    if (!found) return -1;
+    if (*found) return 1;
+  }
+  return -1;
+}
+
+// A request needs these; without them no answer would find its way.
+bool may_go(const sip::HeaderField& field) {
+  using enum sip::HeaderName;
+  for (const auto needed : {Via, From, To, CallId, CSeq, MaxForwards, ContentLength, Route, RecordRoute})
+    if (field.name == needed) return false;
+  return true;
+}
+
+// Those whose name matches argument 0; with `except` not those whose name matches argument 1.
+int remove_matching(Call& call, bool except) {
+  int removed = -1;
+  for (const auto& field : call.message().headers()) {
+    const auto found = matches(call, 0, call.message().name(field));
+    const auto kept = found && *found && except ? matches(call, 1, call.message().name(field)) : std::optional(false);
+    if (!found || !kept) return -1;
+    if (!*found || *kept || !may_go(field)) continue;
+    call.context().edits->remove(field);
+    removed = 1;
+  }
+  return removed;
+}
+
+int remove_at(Call& call) {
+  const auto* field = header_at(call.message(), call.text(0), static_cast<int>(std::clamp<std::int64_t>(call.number(1), -1000, 1000)));
+  if (!field) return -1;
+  if (!may_go(*field)) return call.fail("a message cannot do without " + std::string(call.text(0)));
+  call.context().edits->remove(*field);
+  return 1;
+}
+
+// One of a list of texts; with `prefix` the text starts with one.
+int in_list(Call& call, bool prefix) {
+  const std::string_view wanted = call.text(0);
+  if (call.text(2).size() != 1) return call.fail("the separator is one character");
+  for (std::string_view rest = call.text(1); !wanted.empty() && !rest.empty();) {
+    const std::size_t end = rest.find(call.text(2).front());
+    const std::string_view one = sip::chars::trim(rest.substr(0, end));
+    if (prefix ? !one.empty() && wanted.starts_with(one) : wanted == one) return 1;
+    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+  }
+  return -1;
+}
+
+// The position counted from 1, -2 if it is not in it.
+int find_text(Call& call, bool ignore_case) {
+  const std::string_view text = call.text(0), wanted = call.text(1);
+  for (std::size_t i = 0; i + wanted.size() <= text.size(); ++i) {
+    const std::string_view piece = text.substr(i, wanted.size());
+    if (ignore_case ? equals_ignore_case(piece, wanted) : piece == wanted) return static_cast<int>(i) + 1;
+  }
+  return -2;
+}
+
+// RFC 3323 4.2.
+int asks_privacy(Call& call) {
+  for (const auto& field : call.message().headers()) {
+    if (field.name != sip::HeaderName::Privacy) continue;
+    for (std::string_view rest = call.message().value(field); !rest.empty();) {
+      const std::size_t end = rest.find(';');
+      if (equals_ignore_case(sip::chars::trim(rest.substr(0, end)), call.text(0))) return 1;
+      rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    }
+  }
+  return -1;
+}
+
+int set_body(Call& call) {
+  if (call.text(1).empty() || !is_one_line(call.text(1))) return call.fail("a body needs a Content-Type");
+  call.context().edits->set_body(call.text(1), call.text(0));
+  return 1;
+}
+
 constexpr auto integer = Returns::Integer;
 
 const Function table[] = {
@@ -43,6 +151,44 @@ const Function table[] = {
      "A bad expression is a script error.", [](Call& call) { return search(call, call.message().bytes()); }},
     {"textops", "search_body", "string expression", integer, routes::any, "A regular expression is found in the body.",
      "A bad expression is a script error.", [](Call& call) { return search(call, call.message().body()); }},
+    {"textops", "search_str", "string text, string expression", integer, routes::any, "A regular expression is found in the text.",
+     "A bad expression is a script error.",
+     [](Call& call) {
+       const auto found = matches(call, 1, call.text(0));
+       return truth(found && *found);
+     }},
+    {"textops", "search_hf", "string name, string expression, string which", integer, routes::any,
+     "A regular expression is found in the value of a header: which is f the first, l the last, a any.",
+     "A bad expression is a script error.", search_header},
+    {"textops", "is_present_hf_re", "string expression", integer, routes::any, "There is a header whose name matches.",
+     "A bad expression is a script error.", header_name_matches},
+    {"textops", "remove_hf_re", "string expression", integer, routes::any, "Removes the headers whose name matches; -1 if there is none.",
+     "Headers that a message cannot do without, Route and Record-Route stay.", [](Call& call) { return remove_matching(call, false); }},
+    {"textops", "remove_hf_exp", "string expression, string except", integer, routes::any,
+     "The same without those whose name matches the second expression.",
+     "Headers that a message cannot do without, Route and Record-Route stay.", [](Call& call) { return remove_matching(call, true); }},
+    {"textops", "remove_hf_idx", "string name, int index", integer, routes::any,
+     "Removes the header of that name with that index, negative from the last.", "Not of headers that a message cannot do without.",
+     remove_at},
+    {"textops", "set_body", "string body, string type", integer, routes::any,
+     "Gives the message another body; Content-Type and Content-Length follow.", "", set_body},
+    {"textops", "is_privacy", "string type", integer, routes::any, "Privacy asks for that.", "", asks_privacy},
+    {"textops", "in_list", "string text, string list, string separator", integer, routes::any, "The text is one of the list.", "",
+     [](Call& call) { return in_list(call, false); }},
+    {"textops", "in_list_prefix", "string text, string list, string separator", integer, routes::any,
+     "The text starts with one of the list.", "", [](Call& call) { return in_list(call, true); }},
+    {"textops", "cmp_str", "string a, string b", integer, routes::any, "The texts are the same.", "",
+     [](Call& call) { return truth(call.text(0) == call.text(1)); }},
+    {"textops", "cmp_istr", "string a, string b", integer, routes::any, "The texts are the same but for upper and lower case.", "",
+     [](Call& call) { return truth(equals_ignore_case(call.text(0), call.text(1))); }},
+    {"textops", "starts_with", "string text, string start", integer, routes::any, "The text starts with another; -2 if not.", "",
+     [](Call& call) { return call.text(0).starts_with(call.text(1)) ? 1 : -2; }},
+    {"textops", "ends_with", "string text, string end", integer, routes::any, "The text ends with another; -2 if not.", "",
+     [](Call& call) { return call.text(0).ends_with(call.text(1)) ? 1 : -2; }},
+    {"textops", "str_find", "string text, string wanted", integer, routes::any,
+     "Where a text is in another, counted from 1; -2 if nowhere.", "", [](Call& call) { return find_text(call, false); }},
+    {"textops", "str_ifind", "string text, string wanted", integer, routes::any, "The same but for upper and lower case.", "",
+     [](Call& call) { return find_text(call, true); }},
 };
 
 }  // namespace
