@@ -246,7 +246,8 @@ const VariableClass* find_variable_class(std::string_view name) {
 
 std::span<const std::span<const VariableClass>> variable_tables() {
   static const std::span<const VariableClass> tables[] = {uri_variables(),         message_variables(), network_variables(),
-                                                          transaction_variables(), stored_variables(),  time_variables()};
+                                                          transaction_variables(), stored_variables(),  time_variables(),
+                                                          sql_variables()};
   return tables;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/route_runner.hpp"
+#include "script/sql_results.hpp"
 #include "script/variables.hpp"
 
 struct lua_State;
@@ -38,6 +39,8 @@ struct Run {
   const Function* waits_in = nullptr;
   std::uint64_t budget = 0;  // instructions that it may still take
   std::string continue_in;   // the function that goes on instead of the callback, which has ended; empty: the callback
+
+  SqlResults results;
 
   // Ready for the next run; keeps its capacity.
   void reset();

@@ -102,6 +102,7 @@ void Vm::register_functions() {
   lua_newtable(lua_);
   for (const Module& module : modules()) {
     if (module.name == "dispatcher" && !options_.dispatcher) continue;
+    if (module.name == "sqlops" && options_.databases.empty()) continue;
     if (!module.name.empty()) lua_newtable(lua_);
     for (const Function& function : module.functions()) {
       lua_pushlstring(lua_, function.name.data(), function.name.size());
@@ -208,6 +209,11 @@ void Vm::on_count(lua_State* lua, lua_Debug*) {
 void Vm::push_function(lua_State* lua, std::string_view name) {
   lua_pushlstring(lua, name.data(), name.size());
   lua_rawget(lua, LUA_GLOBALSINDEX);  // raw: a metatable of the script could raise an error, and nothing would catch it here
+}
+
+const Database* Vm::database(std::string_view name) const {
+  const auto found = options_.databases.find(name);
+  return found == options_.databases.end() ? nullptr : &found->second;
 }
 
 bool Vm::has_function(std::string_view name) {

@@ -52,6 +52,8 @@ class Vm {
 
   // ---- for the KSR functions ----
   [[nodiscard]] dispatch::Dispatcher* dispatcher() const { return options_.dispatcher; }
+  // Null if there is none of that name.
+  [[nodiscard]] const Database* database(std::string_view name) const;
   [[nodiscard]] Random& random() { return random_; }
   // Null, and an error text, if there is no such variable. Lives until the next one is asked for.
   [[nodiscard]] const PseudoVariable* pseudo_variable(std::string_view text, std::string& error);

@@ -33,7 +33,7 @@ def free_ports(count):
 class Server:
     """Configuration, processes and what a test does to them."""
 
-    def __init__(self, binary, workers=2, persist="full", gateways=4, script=None, extra=""):
+    def __init__(self, binary, workers=2, persist="full", gateways=4, script=None, extra="", sections=""):
         self.binary = str(binary)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="perdure-e2e-"))
         self.port, *self.gateways = free_ports(1 + gateways)
@@ -46,7 +46,7 @@ class Server:
         self.config.write_text(
             f'listen = ["udp:127.0.0.1:{self.port}"]\nworkers = {workers}\nscript = "routes.lua"\n{extra}\n'
             f'[state]\ndirectory = "state"\nmax_bytes = "512MiB"\npersist = "{persist}"\nclock = "frozen"\n'
-            f'[dispatcher]\nlist = "dispatcher.list"\n'
+            f'[dispatcher]\nlist = "dispatcher.list"\n{sections}'
         )
 
     def start(self, timeout=30):

@@ -66,6 +66,12 @@ class Bench : public proxy::Mailbox {
     start();
   }
 
+  explicit Bench(const std::function<void(ScriptOptions&)>& set) : memory_((8 << 20) / 8) {
+    options_.wall_us = test_wall_us;
+    set(options_);
+    start();
+  }
+
   ScriptOptions& options() { return options_; }
   // A new process: nothing but the memory of the store is left.
   void start() {

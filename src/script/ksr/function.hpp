@@ -148,6 +148,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> corex_functions();
 [[nodiscard]] std::span<const Function> dispatcher_functions();
 [[nodiscard]] std::span<const Function> async_functions();
+[[nodiscard]] std::span<const Function> sqlops_functions();
 
 // All of them, in the order of the reference.
 struct Module {

@@ -23,6 +23,7 @@ const Module table[] = {
     {"corex", "Core, more", corex_functions},
     {"dispatcher", "Dispatcher", dispatcher_functions},
     {"async", "Callbacks that go on later", async_functions},
+    {"sqlops", "Databases", sqlops_functions},
 };
 
 }  // namespace
