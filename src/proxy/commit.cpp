@@ -203,7 +203,8 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
     }
   }
   // Last: a caller who has it repeats the request no more, so what it announces must have left.
-  if ((bits & transaction::pending_response) && !header.response && header.request && header.method == sip::Method::Invite)
+  if ((bits & transaction::pending_response) && !header.response && header.request && header.method == sip::Method::Invite &&
+      !(header.switches & transaction::no_trying))
     emit_trying(work, outputs, request);
 }
 

@@ -2,7 +2,7 @@
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and 17,
 //   cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp (store), attach.cpp
-//   (restart), input.cpp (dispatch of inputs).
+//   (restart), input.cpp (dispatch of inputs), settings.cpp (timers and switches of one transaction).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
@@ -84,6 +84,7 @@ class Proxy::Impl {
                        sip::Edits& edits, std::uint32_t breadth, std::string& out) const;
   [[nodiscard]] bool add_branch(RoutingContext& context, const Target& target, std::uint32_t breadth);
   void start_next_targets(RoutingContext& context);
+  static void begin_attempt(RoutingContext& context, std::size_t first);
   [[nodiscard]] std::optional<std::uint32_t> share_breadth(const sip::Message& request, std::uint32_t branches) const;
 
   // ---- response_context.cpp ----
@@ -129,6 +130,16 @@ class Proxy::Impl {
                    std::string& out) const;
   [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const SocketAddress& source, bool force_rport) const;
   bool client_event(Work& work, std::size_t branch, transaction::Event event, Time now, const transaction::Row** row_out = nullptr);
+
+  // ---- settings.cpp ----
+  [[nodiscard]] TimerSettings timers_of(const Work& work);
+  // `never` without t_set_max_lifetime.
+  [[nodiscard]] static Time end_of_life(const Work& work, const TimerSettings& timers);
+  // Of a branch: until its first response; from a provisional response of an INVITE to the next one.
+  [[nodiscard]] Time first_response_deadline(const Work& work, const TimerSettings& timers, Time now) const;
+  [[nodiscard]] Time final_response_deadline(const Work& work, const TimerSettings& timers, Time now) const;
+  void restart_timers(Work& work, const TimerSettings& timers, Time now);
+  int settings_changed(RoutingContext& context);
 
   // ---- timers.cpp ----
   void on_tick(Time now, Outputs& outputs);

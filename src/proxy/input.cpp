@@ -163,11 +163,15 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
         context.kind = RouteKind::OnReply;
         context.flags = work.header.flags;
         context.variables = stored.variables;
+        context.armed = stored.armed;
+        context.timers = stored.timers;
         if (!runner_.run(context, RouteKind::OnReply, stored.armed.reply)) ++counters_.script_errors;
         work.header.flags = context.flags;
-        if (context.variables_changed) {
+        if (context.variables_changed || context.armed != stored.armed || context.timers != stored.timers) {
           context.variables_changed = false;
           stored.variables = context.variables;
+          stored.armed = context.armed;
+          stored.timers = context.timers;
           save_context(stored);
         }
       }

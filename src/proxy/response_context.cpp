@@ -11,12 +11,12 @@ using transaction::State;
 namespace {
 
 bool is_over(const Branch& branch) {
-  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None;
+  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None || branch.timed_out;
 }
 
 // 16.7 item 6: 6xx first, then the lowest class; within 4xx the codes that let the caller try again better.
-int rank(std::uint16_t status) {
-  if (status >= 600) return 0;
+int rank(std::uint16_t status, bool no_6xx) {
+  if (status >= 600) return no_6xx ? status * 10 : 0;
   switch (status) {
     case 401:
     case 407:
@@ -36,10 +36,11 @@ int rank(std::uint16_t status) {
 
 int Proxy::Impl::best_branch(const Work& work) const {
   int best = -1;
+  const bool no_6xx = (work.header.switches & transaction::no_6xx) != 0;
   for (std::size_t i = 0; i < work.header.branch_count; ++i) {
     const auto status = work.branches[i].status;
-    if (status < 300) continue;
-    if (best < 0 || rank(status) < rank(work.branches[static_cast<std::size_t>(best)].status)) best = static_cast<int>(i);
+    if (status < 300 || work.branches[i].dropped) continue;
+    if (best < 0 || rank(status, no_6xx) < rank(work.branches[static_cast<std::size_t>(best)].status, no_6xx)) best = static_cast<int>(i);
   }
   return best;
 }
@@ -51,6 +52,11 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   auto& header = work.header;
   Branch& branch = work.branches[index];
   const std::uint16_t status = frame.message.status();
+  if (branch.timed_out && (status < 200 || status >= 300)) {
+    // It counts as failed since its time was over (t_set_fr); only a 2xx can change that. The ACK needs the response.
+    if (status >= 300) branch.response = write(work, frame.message.bytes());
+    return;
+  }
   branch.status = status;
   branch.timed_out = 0;
 
@@ -60,7 +66,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   } else if (status >= 300) {
     branch.cancel_wanted = 0;
     branch.response = write(work, frame.message.bytes());
-    if (status >= 600) cancel_branches(work, now, index);  // item 5: 6xx ends the search
+    if (status >= 600 && !(header.switches & transaction::no_6xx)) cancel_branches(work, now, index);  // item 5: 6xx ends the search
     branch_failed(work, now, context);
     return;
   }
@@ -129,11 +135,12 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   load_context(context);
 
   const int best = best_branch(work);
-  bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600;
+  bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600 && !(header.switches & transaction::no_6xx);
   if (header.targets && !header.canceled && !six) {  // serial forking: the next lower q
     if (decode_targets(read(work, header.targets), context.more_targets)) {
       const auto before = header.branch_count;
       start_next_targets(context);
+      begin_attempt(context, before);
       if (header.branch_count > before) return;
     }
   }
