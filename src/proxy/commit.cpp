@@ -103,6 +103,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
     wheel_.cancel(work.id.value);
     if (const auto found = index_.find(header.key); found != index_.end() && found->second == work.id) index_.erase(found);
     abandon_written(work, false);
+    if (header.switches & transaction::takes_late_branches) take_from_silo(work);
     if (routes_) erase_routes(work);
     partition.erase<TransactionHeader>(work.id);
     return true;

@@ -134,6 +134,10 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.branch = static_cast<int>(index);
     if (!runner_.run(inner, RouteKind::Branch, context.armed.branch)) ++counters_.script_errors;
     context.timers = inner.timers;
+    if (inner.variables_changed) {
+      context.variables = inner.variables;
+      context.variables_changed = true;
+    }
     if (inner.drop) return false;
     chosen = &inner.target;
     flags = inner.target.flags;

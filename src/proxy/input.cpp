@@ -79,7 +79,13 @@ void Proxy::Impl::run_request_route(Frame& frame) {
 
 void Proxy::Impl::finish_request_route(RoutingContext& context, bool ran) {
   // A transaction that the script made and left without a branch or an answer: nobody else would ever answer it.
-  const bool open = context.work && context.work->header.status < 200 && !context.relayed;
+  const auto unfinished = [&] {
+    return context.work && context.work->header.status < 200 && !context.relayed &&
+           !(context.work->header.switches & transaction::suspended);
+  };
+  // It waits for a device that registers (tsilo).
+  if (ran && unfinished() && (context.work->header.switches & transaction::takes_late_branches) && context.suspend() > 0) return;
+  const bool open = unfinished();
   if (!ran || open) ++counters_.script_errors;
   if (open) {
     reply(context, 500, "Server Internal Error");

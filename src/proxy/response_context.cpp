@@ -52,6 +52,10 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   auto& header = work.header;
   Branch& branch = work.branches[index];
   const std::uint16_t status = frame.message.status();
+  if (header.switches & transaction::local) {  // nobody upstream
+    branch.status = status;
+    return;
+  }
   if (branch.timed_out && (status < 200 || status >= 300)) {
     // It counts as failed since its time was over (t_set_fr); only a 2xx can change that. The ACK needs the response.
     if (status >= 300) branch.response = write(work, frame.message.bytes());
@@ -111,7 +115,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
 // A branch has ended without success: the failure route decides when all have, then the best response goes upstream.
 void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   auto& header = work.header;
-  if (header.status >= 200 || is_waiting(work.id)) return;
+  if (header.status >= 200 || is_waiting(work.id) || (header.switches & transaction::local)) return;
   for (std::size_t i = 0; i < header.branch_count; ++i)
     if (!is_over(work.branches[i])) return;
 
@@ -136,7 +140,7 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
 
   const int best = best_branch(work);
   bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600 && !(header.switches & transaction::no_6xx);
-  if (header.targets && !header.canceled && !six) {  // serial forking: the next lower q
+  if (header.targets && !header.canceled && !six && best >= 0) {  // serial forking: the next lower q
     if (decode_targets(read(work, header.targets), context.more_targets)) {
       const auto before = header.branch_count;
       start_next_targets(context);
@@ -144,28 +148,40 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
       if (header.branch_count > before) return;
     }
   }
-  if (!context.armed.failure.empty() && best >= 0) {
-    const Branch& branch = work.branches[static_cast<std::size_t>(best)];
+  // Suspended, and nobody has come in time: that counts as a branch that has timed out.
+  const bool waited = best < 0 && (header.switches & transaction::suspended);
+  context.timed_out = waited;
+  if (waited) header.targets = {};
+  if (!context.armed.failure.empty() && (best >= 0 || waited)) {
+    const Branch* branch = waited ? nullptr : &work.branches[static_cast<std::size_t>(best)];
     context.branch = best;
-    context.status = branch.status;
-    context.timed_out = branch.timed_out != 0;
-    context.branch_replied = branch.timed_out == 0;
+    context.status = branch ? branch->status : std::uint16_t{408};
+    context.timed_out = !branch || branch->timed_out != 0;
+    context.branch_replied = !context.timed_out;
     const std::string route = std::move(context.armed.failure);
     context.armed.failure.clear();  // armed for one failure, as in Kamailio
-    if (branch.request) {
+    if (branch && branch->request) {
       FrameScope sent(*this, *cause.outputs);
-      if (sent.frame.message.parse(read(work, branch.request))) context.target.uri.assign(sent.frame.message.request_uri());
+      if (sent.frame.message.parse(read(work, branch->request))) context.target.uri.assign(sent.frame.message.request_uri());
     }
     const bool ran = runner_.run(context, RouteKind::Failure, route);
-    if (context.wait) return keep_waiting(frame);  // what the store has still names the route
+    if (context.wait) {  // what the store has still names the route
+      if (waited) header.expire_at = context.wait_deadline;
+      return keep_waiting(frame);
+    }
     return finish_failure_route(work, now, context, ran);
   }
+  header.switches = static_cast<std::uint16_t>(header.switches & ~transaction::suspended);
   send_best(work, now, context);
 }
 
 void Proxy::Impl::finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran) {
   auto& header = work.header;
   header.flags = context.flags;
+  if (header.switches & transaction::suspended) {
+    header.switches = static_cast<std::uint16_t>(header.switches & ~transaction::suspended);
+    if (header.status < 200) header.expire_at = never;
+  }
   if (!ran) {
     ++counters_.script_errors;
     if (header.status < 200 && !context.relayed) reply(context, 500, "Server Internal Error");
@@ -178,7 +194,10 @@ void Proxy::Impl::finish_failure_route(Work& work, Time now, RoutingContext& con
 void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   auto& header = work.header;
   const int best = best_branch(work);
-  if (best < 0) return header.canceled ? reply(context, 487, "Request Terminated") : reply(context, 480, "Temporarily Unavailable");
+  if (best < 0)
+    return header.canceled     ? reply(context, 487, "Request Terminated")
+           : context.timed_out ? reply(context, 408, "Request Timeout")
+                               : reply(context, 480, "Temporarily Unavailable");
   const Branch& branch = work.branches[static_cast<std::size_t>(best)];
   std::uint16_t status = branch.status;
   if (header.canceled && (branch.timed_out || status != 487) && status < 600) {

@@ -2,6 +2,7 @@
 // One run of a route: the message, what the script has decided so far, and the actions it can take. Lives for the run only.
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,11 @@ struct Target {
   std::string destination_uri;  // next hop that overrides the Request-URI and Route, as $du
   std::uint32_t flags = 0;      // branch flags
   std::uint16_t q = 1000;       // q-value in thousandths
+};
+
+// A request of our own, outside of any dialog. `headers`: complete lines, among them From and To.
+struct LocalRequest {
+  std::string_view method, uri, next_hop, socket, headers, body;
 };
 
 // Names of the callbacks armed for the transaction; persisted by name.
@@ -119,13 +125,29 @@ class RoutingContext {
   int reset_final_response_timers();                                         // tm.t_reset_fr
   int reset_retransmission_timers();                                         // tm.t_reset_retr
   int reset_max_lifetime();                                                  // tm.t_reset_max_lifetime
-  int set_switch(std::uint16_t bit, bool on);                                // a bit of transaction::Switch
-  [[nodiscard]] bool is_expired() const;                                     // tm.t_is_expired
-  [[nodiscard]] bool has_invite(bool take_flags);                            // tm.t_lookup_cancel: of this CANCEL
-  int save();                                                                // tm.t_save_lumps: 1, or -1 if there is no room
-  int retransmit_reply();                                                    // tm.t_retransmit_reply
-  int release();                                                             // tm.t_release
-  [[nodiscard]] bool is_canceled() const;                                    // tm.t_is_canceled
+  int flush_flags();                               // tmx.t_flush_flags: the message flags of now are those of the transaction
+  int set_switch(std::uint16_t bit, bool on);      // a bit of transaction::Switch
+  [[nodiscard]] bool is_expired() const;           // tm.t_is_expired
+  [[nodiscard]] bool has_invite(bool take_flags);  // tm.t_lookup_cancel: of this CANCEL
+  int save();                                      // tm.t_save_lumps: 1, or -1 if there is no room
+  int retransmit_reply();                          // tm.t_retransmit_reply
+  int release();                                   // tm.t_release
+  enum class CancelWhich : std::uint8_t { All, Others, This };
+  int cancel_branches(CancelWhich which);  // tmx.t_cancel_branches, in a reply route
+  // Of the transaction with that Call-ID and CSeq number; -1: there is none that is open. What belongs to another worker is handed over: 1.
+  int cancel_call(std::string_view call_id, std::string_view cseq, std::uint32_t cancel_flags,
+                  std::uint16_t reason);                                                                         // tmx.t_cancel_callid
+  int reply_call(std::string_view call_id, std::string_view cseq, std::uint16_t code, std::string_view reason);  // tmx.t_reply_callid
+  // The transaction waits, as the record says, for continue_transaction() with its record's id and nonce, or until no reply has come in
+  // time.
+  int suspend();                                                                               // tmx.t_suspend
+  int continue_transaction(std::uint32_t index, std::uint32_t label, std::string_view route);  // tmx.t_continue
+  int store_in_silo(std::string_view key);                                                     // tsilo.ts_store
+  int append_to(std::uint32_t index, std::uint32_t label, std::span<const Target> targets);    // tsilo.ts_append_to
+  int append_late(std::string_view key, std::span<const Target> targets);                      // tsilo.ts_append
+  int send_request(const LocalRequest& request);           // tm.t_uac_send: 1, or -1 if it cannot be sent
+  int replicate(std::string_view uri);                     // tm.t_replicate: a copy whose responses go nowhere
+  [[nodiscard]] bool is_canceled() const;                  // tm.t_is_canceled
   [[nodiscard]] bool is_set(std::string_view what) const;  // tm.t_is_set("branch_route" | "failure_route" | "onreply_route")
   // true when host (and port, 0: any) is one of our addresses or aliases
   [[nodiscard]] bool is_myself(std::string_view host, std::uint16_t port) const;

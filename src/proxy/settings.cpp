@@ -90,6 +90,12 @@ int RoutingContext::reset_max_lifetime() {
   return proxy.impl_->settings_changed(*this);
 }
 
+int RoutingContext::flush_flags() {
+  if (!work) return -1;
+  work->header.flags = flags;
+  return proxy.impl_->settings_changed(*this);
+}
+
 int RoutingContext::set_switch(std::uint16_t bit, bool on) {
   std::uint16_t& bits = work ? work->header.switches : switches;
   bits = static_cast<std::uint16_t>(on ? bits | bit : bits & ~bit);

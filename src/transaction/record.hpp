@@ -56,10 +56,13 @@ static_assert(3 * branches_max + 1 <= 64);
 
 // What a script has switched for its transaction, and what the transaction is. Bits of TransactionHeader::switches.
 enum Switch : std::uint16_t {
-  no_trying = 1 << 0,          // no 100 of ours for the INVITE (t_set_auto_inv_100)
-  no_6xx = 1 << 1,             // a 6xx is a failure like any other (t_set_disable_6xx)
-  no_cancel_reason = 1 << 2,   // the Reason of the CANCEL from upstream stays here (t_set_no_e2e_cancel_reason)
-  no_internal_reply = 1 << 3,  // the script answers the errors of t_relay itself (t_set_disable_internal_reply)
+  no_trying = 1 << 0,            // no 100 of ours for the INVITE (t_set_auto_inv_100)
+  no_6xx = 1 << 1,               // a 6xx is a failure like any other (t_set_disable_6xx)
+  no_cancel_reason = 1 << 2,     // the Reason of the CANCEL from upstream stays here (t_set_no_e2e_cancel_reason)
+  no_internal_reply = 1 << 3,    // the script answers the errors of t_relay itself (t_set_disable_internal_reply)
+  suspended = 1 << 4,            // has no branch yet and waits until expire_at for t_continue or a late branch
+  takes_late_branches = 1 << 5,  // tsilo: stands in the index under the key in its context
+  local = 1 << 6,                // a request of our own: a branch, but nobody upstream
 };
 
 struct TransactionHeader {

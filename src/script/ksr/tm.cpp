@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "proxy/work.hpp"
+#include "script/ksr/tm_contacts.hpp"
 #include "script/ksr/uri_access.hpp"
 #include "script/vm.hpp"
 #include "sip/name_addr.hpp"
@@ -153,6 +154,12 @@ int relay_to_proxy_flags(Call& call) {
   return relay_to_proxy(call);
 }
 
+int uac_send(Call& call) {
+  for (const std::size_t one_line : {0U, 1U, 2U, 3U})
+    if (!is_one_line(call.text(one_line))) return call.fail("a line break cannot stand there");
+  return call.context().send_request({call.text(0), call.text(1), call.text(2), call.text(3), call.text(4), call.text(5)});
+}
+
 // ---- queries ----
 
 int status_code(Call& call) {
@@ -267,6 +274,25 @@ const Function table[] = {
      "If this failure route relays, replies so far are not chosen any more: `l` those of the last relay, `n` none, else all.", "",
      drop_replies},
     {"tm", "t_drop_replies_all", "", integer, routes::failure, "The same as t_drop_replies('a').", "", drop_replies},
+    {"tm", "t_load_contacts", "", integer, routes::answering,
+     "Puts the branches of append_branch and the Request-URI, sorted by q, into the XAVP tm_contacts, for t_next_contacts. Without a "
+     "branch: "
+     "nothing, and 1.",
+     "No module parameter is needed. A Request-URI without q has 1.0, not less than all others.", load_contacts},
+    {"tm", "t_load_contacts_mode", "int mode", integer, routes::answering,
+     "With 0 as t_load_contacts; with 1 in an order drawn by lot, one at a time, chances as their q.", "", load_contacts_mode},
+    {"tm", "ki_t_load_contacts_mode", "int mode", integer, routes::answering,
+     "The same as t_load_contacts_mode, under the name of Kamailio 5.6.", "", load_contacts_mode},
+    {"tm", "t_next_contacts", "", integer, routes::answering,
+     "The contacts of the highest q that are left become the target set. -2: none is left.",
+     "Contacts with the same instance are not held back.", next_contacts},
+    {"tm", "t_uac_send", "string method, string uri, string next_hop, string socket, string headers, string body", integer, routes::any,
+     "Sends a request of our own and repeats it till an answer comes, also over a restart. `headers` are complete lines, with From and To; "
+     "Call-ID, CSeq and tags are made if they are missing. Next hop and socket may be empty.",
+     "INVITE, ACK and CANCEL are refused: nobody would hold the dialog.", uac_send},
+    {"tm", "t_replicate", "string uri", integer, routes::request,
+     "Sends a copy of the request there, with a transaction of its own whose replies go nowhere.", "An INVITE is refused.",
+     [](Call& call) { return call.context().replicate(call.text(0)); }},
     // ---- t_relay to somewhere else ----
     {"tm", "t_relay_to_proxy", "string proxy", integer, routes::answering, "t_relay to `host`, `host:port` or `tcp:host:port`.", "",
      relay_to_proxy},
