@@ -38,6 +38,9 @@ Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
       proxy_(std::make_unique<proxy::Proxy>(engine.options_.proxy, stores, index, count_, *runner_, Random(engine.options_.seed + index))) {
   proxy_->set_record_mark(&mark_.record);
   runner_->set_mailbox(*this);
+  proxy_->set_neighbours([this](std::uint32_t worker, std::function<void(proxy::Proxy&, Time, proxy::Outputs&)> order) {
+    engine_.workers_[worker]->post(std::move(order));
+  });
   for (std::uint32_t i = 0; i < count_; ++i) queues_.push_back(std::make_unique<HandOver>());
   for (std::size_t i = index; i < engine.options_.sockets.size(); i += count_) sockets_.push_back(engine.options_.sockets[i]);
   readable_.resize(sockets_.size());

@@ -27,6 +27,7 @@ void Proxy::Impl::attach(Time now, Outputs& outputs) {
       if (record_mark_) *record_mark_ = id.value;
       index_[header.key] = id;
       ++counters_.transactions_recovered;
+      if (header.switches & transaction::takes_late_branches) attach_silo(id, header, outputs);
       const bool sent = !header.pending || partition.sent_sequence(id) >= partition.sequence(id);
       if (sent && !header.branches) {  // nearly all of them
         schedule(id, header, {&header.branch, header.branch_count});

@@ -46,7 +46,7 @@ int Proxy::Impl::relay_cancel(RoutingContext& context) {
     return 0;
   }
   work.header.canceled = 1;
-  const auto reason = reason_lines(*context.message);
+  const auto reason = work.header.switches & transaction::no_cancel_reason ? std::string() : reason_lines(*context.message);
   if (!reason.empty()) set_cancel_headers(work, reason);
   work.header.targets = {};  // nothing new is tried after a CANCEL
   cancel_branches(work, context.now);

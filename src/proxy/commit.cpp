@@ -103,6 +103,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
     wheel_.cancel(work.id.value);
     if (const auto found = index_.find(header.key); found != index_.end() && found->second == work.id) index_.erase(found);
     abandon_written(work, false);
+    if (header.switches & transaction::takes_late_branches) take_from_silo(work);
     if (routes_) erase_routes(work);
     partition.erase<TransactionHeader>(work.id);
     return true;
@@ -203,7 +204,8 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
     }
   }
   // Last: a caller who has it repeats the request no more, so what it announces must have left.
-  if ((bits & transaction::pending_response) && !header.response && header.request && header.method == sip::Method::Invite)
+  if ((bits & transaction::pending_response) && !header.response && header.request && header.method == sip::Method::Invite &&
+      !(header.switches & transaction::no_trying))
     emit_trying(work, outputs, request);
 }
 

@@ -47,16 +47,30 @@ void put_number(std::string& out, T value) {
 
 }  // namespace
 
+namespace {
+constexpr std::size_t timers_at = 4;  // version, flags, routes_removed, max_forwards_most
+static_assert(sizeof(TimerSettings) == 24 && std::is_trivially_copyable_v<TimerSettings>);
+}  // namespace
+
+TimerSettings stored_timers(std::string_view bytes) {
+  TimerSettings timers;
+  if (bytes.size() >= timers_at + sizeof timers && bytes[0] == 2) std::memcpy(&timers, bytes.data() + timers_at, sizeof timers);
+  return timers;
+}
+
 void encode_context(const RoutingContext& context, std::string& out) {
   const bool plain = context.armed.branch.empty() && context.armed.reply.empty() && context.armed.failure.empty() &&
                      !context.record_route && !context.local_rport && context.routes_removed == 0 && context.max_forwards_most == 255 &&
                      context.request_uri_route.empty() && context.upstream_headers.empty() && context.variables.empty() &&
                      (!context.edits || context.edits->empty());
-  if (plain) return;
-  put_number<std::uint8_t>(out, 1);  // version
+  // What older programs can read stays as they wrote it.
+  const bool more = context.timers != TimerSettings{} || !context.armed.branch_failure.empty() || !context.silo_key.empty();
+  if (plain && !more) return;
+  put_number<std::uint8_t>(out, more ? 2 : 1);  // version
   put_number<std::uint8_t>(out, static_cast<std::uint8_t>((context.record_route ? 1 : 0) | (context.local_rport ? 2 : 0)));
   put_number<std::uint8_t>(out, context.routes_removed);
   put_number<std::uint8_t>(out, context.max_forwards_most);
+  if (more) put_number(out, context.timers);
   put(out, context.armed.branch);
   put(out, context.armed.reply);
   put(out, context.armed.failure);
@@ -69,6 +83,9 @@ void encode_context(const RoutingContext& context, std::string& out) {
   if (context.edits) context.edits->encode(out);
   const auto size = static_cast<std::uint32_t>(out.size() - at - sizeof(std::uint32_t));
   std::memcpy(out.data() + at, &size, sizeof size);
+  if (!more) return;
+  put(out, context.armed.branch_failure);
+  put(out, context.silo_key);
 }
 
 bool decode_context(std::string_view bytes, RoutingContext& context) {
@@ -76,15 +93,18 @@ bool decode_context(std::string_view bytes, RoutingContext& context) {
   Reader reader(bytes);
   std::uint8_t version = 0, flags = 0;
   std::string_view edits;
-  if (!reader.number(version) || version != 1 || !reader.number(flags) || !reader.number(context.routes_removed) ||
+  if (!reader.number(version) || (version != 1 && version != 2) || !reader.number(flags) || !reader.number(context.routes_removed) ||
       !reader.number(context.max_forwards_most))
     return false;
+  if (version == 2 && !reader.number(context.timers)) return false;
   context.record_route = (flags & 1) != 0;
   context.local_rport = (flags & 2) != 0;
   if (!reader.text(context.armed.branch) || !reader.text(context.armed.reply) || !reader.text(context.armed.failure) ||
       !reader.text(context.record_route_params) || !reader.text(context.request_uri_route) || !reader.text(context.upstream_headers) ||
-      !reader.text(context.variables) || !reader.text(edits) || !reader.done())
+      !reader.text(context.variables) || !reader.text(edits))
     return false;
+  if (version == 2 && (!reader.text(context.armed.branch_failure) || !reader.text(context.silo_key))) return false;
+  if (!reader.done()) return false;
   return !context.edits || edits.empty() || context.edits->decode(edits);
 }
 

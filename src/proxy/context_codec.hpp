@@ -13,6 +13,9 @@ void encode_context(const RoutingContext& context, std::string& out);
 // False and no change beyond reset parts if the bytes are not such an encoding.
 bool decode_context(std::string_view bytes, RoutingContext& context);
 
+// The timers in such an encoding, without the rest: all 0 if it has none.
+[[nodiscard]] TimerSettings stored_timers(std::string_view bytes);
+
 // Targets that wait for their turn (serial forking).
 void encode_targets(const std::vector<Target>& targets, std::string& out);
 bool decode_targets(std::string_view bytes, std::vector<Target>& targets);

@@ -2,9 +2,11 @@
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and 17,
 //   cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp (store), attach.cpp
-//   (restart), input.cpp (dispatch of inputs).
+//   (restart), input.cpp (dispatch of inputs), settings.cpp (timers and switches of one transaction),
+//   other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <functional>
 #include <memory>
 #include <set>
 #include <span>
@@ -84,6 +86,7 @@ class Proxy::Impl {
                        sip::Edits& edits, std::uint32_t breadth, std::string& out) const;
   [[nodiscard]] bool add_branch(RoutingContext& context, const Target& target, std::uint32_t breadth);
   void start_next_targets(RoutingContext& context);
+  static void begin_attempt(RoutingContext& context, std::size_t first);
   [[nodiscard]] std::optional<std::uint32_t> share_breadth(const sip::Message& request, std::uint32_t branches) const;
 
   // ---- response_context.cpp ----
@@ -129,6 +132,44 @@ class Proxy::Impl {
                    std::string& out) const;
   [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const SocketAddress& source, bool force_rport) const;
   bool client_event(Work& work, std::size_t branch, transaction::Event event, Time now, const transaction::Row** row_out = nullptr);
+
+  // ---- other_transactions.cpp ----
+  [[nodiscard]] std::uint32_t partition_of_call(std::string_view call_id) const;
+  // An unanswered transaction of this worker; looks at all of the partition.
+  [[nodiscard]] std::optional<store::RecordId> find_call(std::string_view call_id, std::string_view cseq, Outputs& outputs);
+  // To the worker of that partition. False: there is no way to it. What is handed over is forgotten if the process ends first.
+  bool hand_over(std::uint32_t partition, std::function<void(Proxy&, Time, Outputs&)> order);
+  [[nodiscard]] Work* work_of(RoutingContext& context, store::RecordId id, Work& room);
+  int cancel_call(RoutingContext& context, std::string_view call_id, std::string_view cseq, std::uint32_t flags, std::uint16_t reason);
+  int reply_call(RoutingContext& context, std::string_view call_id, std::string_view cseq, std::uint16_t code, std::string_view reason);
+  int continue_suspended(RoutingContext& cause, store::RecordId id, std::uint32_t label, std::string_view route);
+  // frame.work is loaded: frame.context becomes that of its request route. False: the request is not there any more.
+  [[nodiscard]] bool begin_stored_request(Frame& frame, Time now);
+  void put_in_silo(store::RecordId id, std::string_view key);
+  void take_from_silo(const Work& work);
+  void attach_silo(store::RecordId id, const transaction::TransactionHeader& header, Outputs& outputs);
+  // How many have been added; < 0 as in Kamailio: -1 no such transaction or no room, -2 cancelled, -3 answered, -4 nothing to add.
+  int append_branches(RoutingContext& cause, store::RecordId id, std::optional<std::uint32_t> label, std::string_view key,
+                      std::span<const Target> targets);
+  int append_from_silo(RoutingContext& cause, std::string_view key, std::span<const Target> targets);
+  [[nodiscard]] bool has_branch_to(const Work& work, std::string_view uri, Outputs& outputs);
+
+  // ---- local_requests.cpp: requests of our own ----
+  int send_request(RoutingContext& context, const LocalRequest& request);
+  int replicate(RoutingContext& context, std::string_view uri);
+  // The branch of a transaction without anybody upstream; `text` is the request with its Via. False: the store is full.
+  bool start_local(Work& work, sip::Method method, const NextHop& hop, std::string_view text, Outputs& outputs, Time now);
+  [[nodiscard]] bool begin_local(Work& work, std::uint32_t partition, sip::Method method, Time now);
+
+  // ---- settings.cpp ----
+  [[nodiscard]] TimerSettings timers_of(const Work& work);
+  // `never` without t_set_max_lifetime.
+  [[nodiscard]] static Time end_of_life(const Work& work, const TimerSettings& timers);
+  // Of a branch: until its first response; from a provisional response of an INVITE to the next one.
+  [[nodiscard]] Time first_response_deadline(const Work& work, const TimerSettings& timers, Time now) const;
+  [[nodiscard]] Time final_response_deadline(const Work& work, const TimerSettings& timers, Time now) const;
+  void restart_timers(Work& work, const TimerSettings& timers, Time now);
+  int settings_changed(RoutingContext& context);
 
   // ---- timers.cpp ----
   void on_tick(Time now, Outputs& outputs);
@@ -204,6 +245,8 @@ class Proxy::Impl {
   std::vector<std::unique_ptr<Frame>> frames_;
   std::size_t depth_ = 0;
   std::uint32_t* record_mark_ = nullptr;
+  std::unordered_multimap<std::uint64_t, store::RecordId> silo_;  // by hash of the key under which late branches come
+  Proxy::Neighbours neighbours_;
   mutable std::string text_, lines_;  // for a moment, between two calls of one function: they keep their capacity
   // persist = "routes": what an engine before left and nobody has asked for yet, by ServerKey, and the key by record and nonce of the
   // branch parameter; the transactions that were made of such routes; the route of each branch of ours.

@@ -128,10 +128,16 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.routes_removed = context.routes_removed;
     inner.request_uri_route = context.request_uri_route;
     inner.armed = context.armed;
+    inner.timers = context.timers;
     inner.variables = context.variables;
     inner.transaction = context.transaction;
     inner.branch = static_cast<int>(index);
     if (!runner_.run(inner, RouteKind::Branch, context.armed.branch)) ++counters_.script_errors;
+    context.timers = inner.timers;
+    if (inner.variables_changed) {
+      context.variables = inner.variables;
+      context.variables_changed = true;
+    }
     if (inner.drop) return false;
     chosen = &inner.target;
     flags = inner.target.flags;
@@ -155,9 +161,9 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
   if (!branch.request) return false;
   const bool invite = header.method == sip::Method::Invite;
   branch.state = invite ? State::Calling : State::Trying;
-  branch.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
-  branch.retransmit_at = context.now + options_.t1;
-  branch.expire_at = context.now + (invite ? options_.fr_timer : 64 * options_.t1);  // Timers B, F
+  branch.interval_ms = context.timers.t1_ms ? context.timers.t1_ms : static_cast<std::uint32_t>(options_.t1 / 1ms);
+  branch.retransmit_at = context.now + std::chrono::milliseconds(branch.interval_ms);
+  branch.expire_at = first_response_deadline(work, context.timers, context.now);
   ++header.branch_count;
   ++counters_.branches;
   work.emit |= transaction::pending_request(index);
@@ -199,6 +205,18 @@ void Proxy::Impl::start_next_targets(RoutingContext& context) {
   waiting.clear();
 }
 
+// What the branches from `first` on have in common, and what their coming means for those before.
+void Proxy::Impl::begin_attempt(RoutingContext& context, std::size_t first) {
+  Work& work = *context.work;
+  if (first == 0) return;
+  const std::uint8_t last = work.branches[first - 1].attempt;
+  for (std::size_t i = first; i < work.header.branch_count; ++i) work.branches[i].attempt = static_cast<std::uint8_t>(last + 1);
+  using Drop = RoutingContext::Drop;
+  if (context.drop_replies == Drop::None) return;
+  for (std::size_t i = 0; i < first; ++i)
+    if (context.drop_replies == Drop::All || work.branches[i].attempt == last) work.branches[i].dropped = 1;
+}
+
 int Proxy::Impl::relay(RoutingContext& context) {
   const sip::Message& request = *context.message;
   if (request.method() == sip::Method::Cancel) {
@@ -208,8 +226,10 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   if (request.method() == sip::Method::Ack) return forward_stateless(context);
   if (context.work && (context.work->header.canceled || context.work->header.status >= 200)) return -1;
+  const bool silent = ((context.work ? context.work->header.switches : context.switches) & transaction::no_internal_reply) != 0;
   const auto refusal = validate(context);
   if (refusal.code) {
+    if (silent) return -1;
     if (context.work) {
       reply(context, refusal.code, refusal.reason, refusal.headers);
       if (context.kind == RouteKind::Request) (void)commit(*context.work, *context.outputs);
@@ -220,7 +240,7 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   const bool created = !context.work;
   if (created && !new_work(context)) {
-    reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
+    if (!silent) reply_stateless(context, 503, "Service Unavailable", "Retry-After: 5\r\n");
     return -1;
   }
   Work& work = *context.work;
@@ -253,16 +273,17 @@ int Proxy::Impl::relay(RoutingContext& context) {
     if (created) {
       discard(work);
       context.work = nullptr;
-      reply_stateless(context, breadth ? 440 : 478, breadth ? "Max-Breadth Exceeded" : "Unresolvable destination");
-    } else if (context.kind == RouteKind::Request) {
+      if (!silent) reply_stateless(context, breadth ? 440 : 478, breadth ? "Max-Breadth Exceeded" : "Unresolvable destination");
+    } else if (context.kind == RouteKind::Request && !silent) {
       reply(context, breadth ? 440 : 478, breadth ? "Max-Breadth Exceeded" : "Unresolvable destination");
       (void)commit(work, *context.outputs);
     }
     return -1;
   }
+  begin_attempt(context, before);
   context.relayed = true;
   context.finished = true;
-  if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite)
+  if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite && !(work.header.switches & transaction::no_trying))
     work.emit |= transaction::pending_response;      // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
   if (!commit(work, *context.outputs, &request)) return give_up_relay(context, created);
@@ -274,16 +295,17 @@ int Proxy::Impl::relay(RoutingContext& context) {
 int Proxy::Impl::give_up_relay(RoutingContext& context, bool created) {
   constexpr std::string_view reason = "Service Unavailable", headers = "Retry-After: 5\r\n";
   Work& work = *context.work;
-  context.relayed = false;
+  const bool silent = (work.header.switches & transaction::no_internal_reply) != 0;
+  context.relayed = context.finished = false;
   if (created) {
     discard(work);
     context.work = nullptr;
-    reply_stateless(context, 503, reason, headers);
+    if (!silent) reply_stateless(context, 503, reason, headers);
     return -1;
   }
   // The transaction stands in the store as it was before this run; what would have been its branches is forgotten.
   abandon_written(work, false);
-  if (!load(work.id, work)) return -1;
+  if (!load(work.id, work) || silent) return -1;
   reply(context, 503, reason, headers);
   (void)commit(work, *context.outputs);
   return -1;

@@ -79,7 +79,13 @@ void Proxy::Impl::run_request_route(Frame& frame) {
 
 void Proxy::Impl::finish_request_route(RoutingContext& context, bool ran) {
   // A transaction that the script made and left without a branch or an answer: nobody else would ever answer it.
-  const bool open = context.work && context.work->header.status < 200 && !context.relayed;
+  const auto unfinished = [&] {
+    return context.work && context.work->header.status < 200 && !context.relayed &&
+           !(context.work->header.switches & transaction::suspended);
+  };
+  // It waits for a device that registers (tsilo).
+  if (ran && unfinished() && (context.work->header.switches & transaction::takes_late_branches) && context.suspend() > 0) return;
+  const bool open = unfinished();
   if (!ran || open) ++counters_.script_errors;
   if (open) {
     reply(context, 500, "Server Internal Error");
@@ -163,11 +169,15 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
         context.kind = RouteKind::OnReply;
         context.flags = work.header.flags;
         context.variables = stored.variables;
+        context.armed = stored.armed;
+        context.timers = stored.timers;
         if (!runner_.run(context, RouteKind::OnReply, stored.armed.reply)) ++counters_.script_errors;
         work.header.flags = context.flags;
-        if (context.variables_changed) {
+        if (context.variables_changed || context.armed != stored.armed || context.timers != stored.timers) {
           context.variables_changed = false;
           stored.variables = context.variables;
+          stored.armed = context.armed;
+          stored.timers = context.timers;
           save_context(stored);
         }
       }

@@ -85,6 +85,9 @@ void Proxy::outputs_sent() {
 void Proxy::set_local_listener(LocalListener* listener) {
   impl_->listener_ = listener;
 }
+void Proxy::set_neighbours(Neighbours neighbours) {
+  impl_->neighbours_ = std::move(neighbours);
+}
 const ProxyCounters& Proxy::counters() const {
   return impl_->counters_;
 }

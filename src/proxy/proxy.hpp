@@ -1,6 +1,7 @@
 #pragma once
 // The proxy core of one worker: RFC 3261 16 and 17, sans I/O. Takes an input and `now`, commits to the store, appends to Outputs.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -93,6 +94,10 @@ class Proxy {
   void set_local_listener(LocalListener* listener);
   // The branch parameter for such a request; its responses are recognised by it.
   [[nodiscard]] std::string make_local_branch();
+
+  // How what concerns a transaction of another worker gets there: `order` is to run in that worker's thread, between two messages.
+  using Neighbours = std::function<void(std::uint32_t worker, std::function<void(Proxy&, Time, Outputs&)> order)>;
+  void set_neighbours(Neighbours neighbours);
 
   [[nodiscard]] const ProxyCounters& counters() const;
   [[nodiscard]] std::size_t open_transactions() const;

@@ -11,12 +11,12 @@ using transaction::State;
 namespace {
 
 bool is_over(const Branch& branch) {
-  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None;
+  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None || branch.timed_out;
 }
 
 // 16.7 item 6: 6xx first, then the lowest class; within 4xx the codes that let the caller try again better.
-int rank(std::uint16_t status) {
-  if (status >= 600) return 0;
+int rank(std::uint16_t status, bool no_6xx) {
+  if (status >= 600) return no_6xx ? status * 10 : 0;
   switch (status) {
     case 401:
     case 407:
@@ -36,10 +36,11 @@ int rank(std::uint16_t status) {
 
 int Proxy::Impl::best_branch(const Work& work) const {
   int best = -1;
+  const bool no_6xx = (work.header.switches & transaction::no_6xx) != 0;
   for (std::size_t i = 0; i < work.header.branch_count; ++i) {
     const auto status = work.branches[i].status;
-    if (status < 300) continue;
-    if (best < 0 || rank(status) < rank(work.branches[static_cast<std::size_t>(best)].status)) best = static_cast<int>(i);
+    if (status < 300 || work.branches[i].dropped) continue;
+    if (best < 0 || rank(status, no_6xx) < rank(work.branches[static_cast<std::size_t>(best)].status, no_6xx)) best = static_cast<int>(i);
   }
   return best;
 }
@@ -51,6 +52,15 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   auto& header = work.header;
   Branch& branch = work.branches[index];
   const std::uint16_t status = frame.message.status();
+  if (header.switches & transaction::local) {  // nobody upstream
+    branch.status = status;
+    return;
+  }
+  if (branch.timed_out && (status < 200 || status >= 300)) {
+    // It counts as failed since its time was over (t_set_fr); only a 2xx can change that. The ACK needs the response.
+    if (status >= 300) branch.response = write(work, frame.message.bytes());
+    return;
+  }
   branch.status = status;
   branch.timed_out = 0;
 
@@ -60,7 +70,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   } else if (status >= 300) {
     branch.cancel_wanted = 0;
     branch.response = write(work, frame.message.bytes());
-    if (status >= 600) cancel_branches(work, now, index);  // item 5: 6xx ends the search
+    if (status >= 600 && !(header.switches & transaction::no_6xx)) cancel_branches(work, now, index);  // item 5: 6xx ends the search
     branch_failed(work, now, context);
     return;
   }
@@ -105,7 +115,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
 // A branch has ended without success: the failure route decides when all have, then the best response goes upstream.
 void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   auto& header = work.header;
-  if (header.status >= 200 || is_waiting(work.id)) return;
+  if (header.status >= 200 || is_waiting(work.id) || (header.switches & transaction::local)) return;
   for (std::size_t i = 0; i < header.branch_count; ++i)
     if (!is_over(work.branches[i])) return;
 
@@ -129,36 +139,49 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   load_context(context);
 
   const int best = best_branch(work);
-  bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600;
-  if (header.targets && !header.canceled && !six) {  // serial forking: the next lower q
+  bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600 && !(header.switches & transaction::no_6xx);
+  if (header.targets && !header.canceled && !six && best >= 0) {  // serial forking: the next lower q
     if (decode_targets(read(work, header.targets), context.more_targets)) {
       const auto before = header.branch_count;
       start_next_targets(context);
+      begin_attempt(context, before);
       if (header.branch_count > before) return;
     }
   }
-  if (!context.armed.failure.empty() && best >= 0) {
-    const Branch& branch = work.branches[static_cast<std::size_t>(best)];
+  // Suspended, and nobody has come in time: that counts as a branch that has timed out.
+  const bool waited = best < 0 && (header.switches & transaction::suspended);
+  context.timed_out = waited;
+  if (waited) header.targets = {};
+  if (!context.armed.failure.empty() && (best >= 0 || waited)) {
+    const Branch* branch = waited ? nullptr : &work.branches[static_cast<std::size_t>(best)];
     context.branch = best;
-    context.status = branch.status;
-    context.timed_out = branch.timed_out != 0;
-    context.branch_replied = branch.timed_out == 0;
+    context.status = branch ? branch->status : std::uint16_t{408};
+    context.timed_out = !branch || branch->timed_out != 0;
+    context.branch_replied = !context.timed_out;
     const std::string route = std::move(context.armed.failure);
     context.armed.failure.clear();  // armed for one failure, as in Kamailio
-    if (branch.request) {
+    if (branch && branch->request) {
       FrameScope sent(*this, *cause.outputs);
-      if (sent.frame.message.parse(read(work, branch.request))) context.target.uri.assign(sent.frame.message.request_uri());
+      if (sent.frame.message.parse(read(work, branch->request))) context.target.uri.assign(sent.frame.message.request_uri());
     }
     const bool ran = runner_.run(context, RouteKind::Failure, route);
-    if (context.wait) return keep_waiting(frame);  // what the store has still names the route
+    if (context.wait) {  // what the store has still names the route
+      if (waited) header.expire_at = context.wait_deadline;
+      return keep_waiting(frame);
+    }
     return finish_failure_route(work, now, context, ran);
   }
+  header.switches = static_cast<std::uint16_t>(header.switches & ~transaction::suspended);
   send_best(work, now, context);
 }
 
 void Proxy::Impl::finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran) {
   auto& header = work.header;
   header.flags = context.flags;
+  if (header.switches & transaction::suspended) {
+    header.switches = static_cast<std::uint16_t>(header.switches & ~transaction::suspended);
+    if (header.status < 200) header.expire_at = never;
+  }
   if (!ran) {
     ++counters_.script_errors;
     if (header.status < 200 && !context.relayed) reply(context, 500, "Server Internal Error");
@@ -171,7 +194,10 @@ void Proxy::Impl::finish_failure_route(Work& work, Time now, RoutingContext& con
 void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   auto& header = work.header;
   const int best = best_branch(work);
-  if (best < 0) return header.canceled ? reply(context, 487, "Request Terminated") : reply(context, 480, "Temporarily Unavailable");
+  if (best < 0)
+    return header.canceled     ? reply(context, 487, "Request Terminated")
+           : context.timed_out ? reply(context, 408, "Request Timeout")
+                               : reply(context, 480, "Temporarily Unavailable");
   const Branch& branch = work.branches[static_cast<std::size_t>(best)];
   std::uint16_t status = branch.status;
   if (header.canceled && (branch.timed_out || status != 487) && status < 600) {

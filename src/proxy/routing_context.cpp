@@ -26,13 +26,18 @@ void RoutingContext::reset() {
   armed.branch.clear();
   armed.reply.clear();
   armed.failure.clear();
+  armed.branch_failure.clear();
+  timers = {};
+  switches = 0;
+  silo_key.clear();
   variables.clear();
   variables_changed = false;
   script_state = nullptr;
   transaction = store::RecordId::none;
   branch = -1;
   status = 0;
-  timed_out = branch_replied = relayed = drop = finished = false;
+  timed_out = branch_replied = relayed = drop = finished = released = false;
+  drop_replies = Drop::None;
   routes_removed = 0;
   request_uri_route.clear();
   work = nullptr;
@@ -104,6 +109,7 @@ bool RoutingContext::is_canceled() const {
 bool RoutingContext::is_set(std::string_view what) const {
   if (what == "branch_route") return !armed.branch.empty();
   if (what == "failure_route") return !armed.failure.empty();
+  if (what == "branch_failure_route") return !armed.branch_failure.empty();
   if (what == "onreply_route") return !armed.reply.empty();
   return false;
 }

@@ -2,6 +2,7 @@
 // One run of a route: the message, what the script has decided so far, and the actions it can take. Lives for the run only.
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,24 @@ struct Target {
   std::uint16_t q = 1000;       // q-value in thousandths
 };
 
+// A request of our own, outside of any dialog. `headers`: complete lines, among them From and To.
+struct LocalRequest {
+  std::string_view method, uri, next_hop, socket, headers, body;
+};
+
 // Names of the callbacks armed for the transaction; persisted by name.
 struct ArmedRoutes {
-  std::string branch, reply, failure;
+  std::string branch, reply, failure, branch_failure;
+  bool operator==(const ArmedRoutes&) const = default;
+};
+
+// What the script has set of the timers, milliseconds; 0: as configured.
+struct TimerSettings {
+  std::uint32_t fr_ms = 0;                                // until the first response of a branch (t_set_fr); RFC 3261 Timers B, F
+  std::uint32_t fr_inv_ms = 0;                            // from the last provisional response to the final one; Timer C
+  std::uint32_t t1_ms = 0, t2_ms = 0;                     // retransmission (t_set_retr)
+  std::uint32_t lifetime_invite_ms = 0, lifetime_ms = 0;  // of the transaction as a whole (t_set_max_lifetime), by method
+  bool operator==(const TimerSettings&) const = default;
 };
 
 class RoutingContext {
@@ -54,7 +70,10 @@ class RoutingContext {
   std::string route_params;              // parameters of the Route that loose_route took off: check_route_param, is_direction
   std::string upstream_headers;          // lines that append_to_reply adds to the replies we generate
   ArmedRoutes armed;
-  std::string variables;  // AVPs and XAVPs as the script encodes them
+  TimerSettings timers;
+  std::uint16_t switches = 0;  // bits of transaction::Switch for the transaction that is yet to be made
+  std::string silo_key;        // tsilo: late branches for this key are taken
+  std::string variables;       // AVPs and XAVPs as the script encodes them
   bool variables_changed = false;
   void* script_state = nullptr;  // the script's decoded variables, owned by it
 
@@ -67,7 +86,10 @@ class RoutingContext {
   std::uint8_t routes_removed = 0;                      // how many Route values loose_route took off the top
   std::string request_uri_route;  // strict routing: the Request-URI that must become the last Route value (16.6 step 6)
   bool drop = false;              // Reply/OnReply/Branch: do not forward this message
-  bool finished = false;          // the message has been relayed, answered or dropped on purpose
+  enum class Drop : std::uint8_t { None, Last, All };
+  Drop drop_replies = Drop::None;  // Failure: the responses so far are not chosen any more if this run relays (t_drop_replies)
+  bool released = false;           // the transaction has been given up without an answer (t_release)
+  bool finished = false;           // the message has been relayed, answered or dropped on purpose
 
   struct Work;               // proxy/work.hpp
   Work* work = nullptr;      // the transaction as this run changes it; none in the request route before new_transaction()
@@ -96,8 +118,37 @@ class RoutingContext {
   int forward();                                                     // stateless forwarding, RFC 3261 16.11
   int loose_route();                                                 // rr.loose_route
   int process_max_forwards(std::uint32_t maximum);                   // maxfwd.process_maxfwd; 1 ok, -1 was zero (the script answers 483)
-  [[nodiscard]] bool is_canceled() const;                            // tm.t_is_canceled
-  [[nodiscard]] bool is_set(std::string_view what) const;            // tm.t_is_set("branch_route" | "failure_route" | "onreply_route")
+  // 0 leaves a value as it is. With a transaction the timers that run are set anew.
+  int set_final_response_timers(std::uint32_t invite_ms, std::uint32_t ms);  // tm.t_set_fr
+  int set_retransmission_timers(std::uint32_t t1_ms, std::uint32_t t2_ms);   // tm.t_set_retr
+  int set_max_lifetime(std::uint32_t invite_ms, std::uint32_t ms);           // tm.t_set_max_lifetime
+  int reset_final_response_timers();                                         // tm.t_reset_fr
+  int reset_retransmission_timers();                                         // tm.t_reset_retr
+  int reset_max_lifetime();                                                  // tm.t_reset_max_lifetime
+  int flush_flags();                               // tmx.t_flush_flags: the message flags of now are those of the transaction
+  int set_switch(std::uint16_t bit, bool on);      // a bit of transaction::Switch
+  [[nodiscard]] bool is_expired() const;           // tm.t_is_expired
+  [[nodiscard]] bool has_invite(bool take_flags);  // tm.t_lookup_cancel: of this CANCEL
+  int save();                                      // tm.t_save_lumps: 1, or -1 if there is no room
+  int retransmit_reply();                          // tm.t_retransmit_reply
+  int release();                                   // tm.t_release
+  enum class CancelWhich : std::uint8_t { All, Others, This };
+  int cancel_branches(CancelWhich which);  // tmx.t_cancel_branches, in a reply route
+  // Of the transaction with that Call-ID and CSeq number; -1: there is none that is open. What belongs to another worker is handed over: 1.
+  int cancel_call(std::string_view call_id, std::string_view cseq, std::uint32_t cancel_flags,
+                  std::uint16_t reason);                                                                         // tmx.t_cancel_callid
+  int reply_call(std::string_view call_id, std::string_view cseq, std::uint16_t code, std::string_view reason);  // tmx.t_reply_callid
+  // The transaction waits, as the record says, for continue_transaction() with its record's id and nonce, or until no reply has come in
+  // time.
+  int suspend();                                                                               // tmx.t_suspend
+  int continue_transaction(std::uint32_t index, std::uint32_t label, std::string_view route);  // tmx.t_continue
+  int store_in_silo(std::string_view key);                                                     // tsilo.ts_store
+  int append_to(std::uint32_t index, std::uint32_t label, std::span<const Target> targets);    // tsilo.ts_append_to
+  int append_late(std::string_view key, std::span<const Target> targets);                      // tsilo.ts_append
+  int send_request(const LocalRequest& request);           // tm.t_uac_send: 1, or -1 if it cannot be sent
+  int replicate(std::string_view uri);                     // tm.t_replicate: a copy whose responses go nowhere
+  [[nodiscard]] bool is_canceled() const;                  // tm.t_is_canceled
+  [[nodiscard]] bool is_set(std::string_view what) const;  // tm.t_is_set("branch_route" | "failure_route" | "onreply_route")
   // true when host (and port, 0: any) is one of our addresses or aliases
   [[nodiscard]] bool is_myself(std::string_view host, std::uint16_t port) const;
   [[nodiscard]] bool is_myself_uri(std::string_view uri) const;

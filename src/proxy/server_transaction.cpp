@@ -33,6 +33,7 @@ bool Proxy::Impl::new_work(RoutingContext& context) {
   header.nonce = static_cast<std::uint32_t>(random_.next());
   header.loop_hash = transaction::loop_hash(*context.message, options_.secret);
   header.flags = context.flags;
+  header.switches = context.switches;
   header.method = context.message->method();
   header.state = header.method == sip::Method::Invite ? State::Proceeding : State::Trying;
   // A server transaction that is never answered must not stay for ever: branches bound it, this is the bound without branches.
@@ -61,7 +62,8 @@ int Proxy::Impl::new_transaction(RoutingContext& context, bool say_trying) {
   }
   Work& work = *context.work;
   save_context(context);
-  if (say_trying && work.header.method == sip::Method::Invite) work.emit |= transaction::pending_response;  // 100 Trying
+  if (say_trying && work.header.method == sip::Method::Invite && !(work.header.switches & transaction::no_trying))
+    work.emit |= transaction::pending_response;  // 100 Trying
   if (!commit(work, *context.outputs, context.message)) {
     discard(work);
     context.work = nullptr;
@@ -90,11 +92,13 @@ void Proxy::Impl::server_event(Work& work, Event event, Time now) {
   if (row->actions & transaction::SendResponse) work.emit |= transaction::pending_response;
   if (row->actions & transaction::StopRetransmit) header.retransmit_at = never;
   if ((row->actions & transaction::StartRetransmit) && !reliable) {
-    header.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
-    header.retransmit_at = now + options_.t1;
+    const auto t1_ms = timers_of(work).t1_ms;
+    header.interval_ms = t1_ms ? t1_ms : static_cast<std::uint32_t>(options_.t1 / 1ms);
+    header.retransmit_at = now + std::chrono::milliseconds(header.interval_ms);
   }
   if (row->actions & transaction::CapInterval) {
-    header.interval_ms = std::min(header.interval_ms * 2, static_cast<std::uint32_t>(options_.t2 / 1ms));
+    const auto t2_ms = timers_of(work).t2_ms;
+    header.interval_ms = std::min(header.interval_ms * 2, t2_ms ? t2_ms : static_cast<std::uint32_t>(options_.t2 / 1ms));
     header.retransmit_at = now + std::chrono::milliseconds(header.interval_ms);
   }
   if (row->actions & transaction::StartExpire) {
@@ -118,14 +122,16 @@ bool Proxy::Impl::client_event(Work& work, std::size_t index, Event event, Time 
   if (row->actions & transaction::StopRetransmit) branch.retransmit_at = never;
   if (row->actions & (transaction::DoubleInterval | transaction::CapInterval)) {
     branch.interval_ms *= 2;
-    if (row->actions & transaction::CapInterval)
-      branch.interval_ms = std::min(branch.interval_ms, static_cast<std::uint32_t>(options_.t2 / 1ms));
+    // As Kamailio has it: a T2 of the script bounds Timer A, too.
+    const auto t2_ms = timers_of(work).t2_ms;
+    if (t2_ms || (row->actions & transaction::CapInterval))
+      branch.interval_ms = std::min(branch.interval_ms, t2_ms ? t2_ms : static_cast<std::uint32_t>(options_.t2 / 1ms));
     branch.retransmit_at = now + std::chrono::milliseconds(branch.interval_ms);
   }
   if (row->actions & transaction::StartExpire) {
     switch (branch.state) {
       case State::Proceeding:
-        branch.expire_at = work.header.canceled && branch.cancel_state != State::None ? branch.expire_at : now + options_.timer_c;
+        if (branch.cancel_state == State::None) branch.expire_at = final_response_deadline(work, timers_of(work), now);
         break;
       case State::Accepted:
         branch.expire_at = now + 64 * options_.t1;
@@ -167,7 +173,14 @@ bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t
 
 void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers) {
   Work& work = *context.work;
-  if (code == 100) return;  // sent when the transaction was made
+  if (code == 100) {
+    // Sent when the transaction was made, unless the script said that it would do so.
+    if ((work.header.switches & transaction::no_trying) && work.header.method == sip::Method::Invite && work.header.status == 0) {
+      work.header.switches = static_cast<std::uint16_t>(work.header.switches & ~transaction::no_trying);
+      work.emit |= transaction::pending_response;
+    }
+    return;
+  }
   FrameScope scope(*this, *context.outputs);
   if (!scope.frame.message.parse(read(work, work.header.request))) return;
   auto& text = scope.frame.scratch;

@@ -59,15 +59,20 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
         const transaction::Row* row = nullptr;
         client_event(work, i, Event::TimerExpire, now, &row);
         if (row && (row->actions & transaction::TimedOut)) {
-          if (row->state == State::Proceeding && header.method == sip::Method::Invite && branch.cancel_state == State::None) {
+          const bool ringing = row->state == State::Proceeding && header.method == sip::Method::Invite;
+          const auto timers = timers_of(work);
+          const bool by_script = timers.fr_inv_ms || end_of_life(work, timers) <= now;
+          if (ringing && branch.cancel_state == State::None) {
             send_cancel(work, i, now);  // 16.8: Timer C cancels the branch, its 487 or 64*T1 ends it
-            continue;
+            // A time that the script has set is over when it is over: the failure route need not wait for the 487.
+            if (!by_script) continue;
+          } else {
+            branch.state = State::Terminated;
           }
-          branch.state = State::Terminated;
           branch.status = 408;
           branch.timed_out = 1;
           branch.cancel_wanted = 0;
-          branch.expire_at = branch.retransmit_at = never;
+          if (branch.state == State::Terminated) branch.expire_at = branch.retransmit_at = never;
           failed = true;
         }
       }

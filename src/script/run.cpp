@@ -20,6 +20,11 @@ void Run::reset() {
   decoded_ = dirty_ = false;
 }
 
+// A branch that another transaction's run adds (tsilo) has the variables of its own transaction.
+bool Run::shares_variables() const {
+  return kind == proxy::RouteKind::Branch && outer != nullptr && outer->context->transaction == context->transaction;
+}
+
 Variables& Run::variables() {
   if (shares_variables()) return outer->variables();
   if (!decoded_) {

@@ -53,7 +53,7 @@ struct Run {
   void save();
 
  private:
-  [[nodiscard]] bool shares_variables() const { return kind == proxy::RouteKind::Branch && outer != nullptr; }
+  [[nodiscard]] bool shares_variables() const;
   Variables own_;
   bool decoded_ = false, dirty_ = false;
 };

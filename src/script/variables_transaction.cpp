@@ -1,6 +1,7 @@
 // Variables of the transaction: flags, branch, reply code.
 #include <fmt/format.h>
 
+#include "proxy/work.hpp"
 #include "script/vm.hpp"
 
 namespace perdure::script {
@@ -33,6 +34,20 @@ bool set(Call& call, P, const Value* value) {
   return true;
 }
 
+V transaction_attribute(Call& call, P variable) {
+  const auto& context = call.context();
+  switch (variable.keyword) {
+    case 0:
+      return context.work ? V::of(std::int64_t{context.work->id.value}) : V{};
+    case 1:
+      return context.work ? V::of(std::int64_t{context.work->header.nonce}) : V{};
+    case 2:
+      return V::of(std::int64_t{context.status});
+    default:
+      return context.branch >= 0 ? V::of(std::int64_t{context.branch}) : V{};
+  }
+}
+
 const VariableClass table[] = {
     {"T_branch_idx",
      {},
@@ -42,6 +57,14 @@ const VariableClass table[] = {
      {},
      "status code of the reply, in a failure route of the one that won; 0 if there is none",
      [](Call& c, P) { return V::of(std::int64_t{c.context().status}); }},
+    {"T_reply_reason",
+     {},
+     "reason phrase of the reply in a reply route; else null",
+     [](Call& c, P) { return c.message().is_response() ? V::of(c.message().reason()) : V{}; }},
+    {"T", VariableArgument::Keyword,
+     "`$T(id_index)` and `$T(id_label)`: the transaction's name for t_continue and ts_append_to, null if there is none; `$T(reply_code)`, "
+     "`$T(branch_index)`: as `$T_reply_code`, `$T_branch_idx`",
+     transaction_attribute, nullptr, false, "id_index id_label reply_code branch_index"},
     {"mf", {}, "message flags as a number", number<'m'>, set<'m'>},
     {"mF", {}, "message flags in hexadecimal", hexadecimal<'m'>},
     {"bf", {}, "branch flags as a number", number<'b'>, set<'b'>},

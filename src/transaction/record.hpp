@@ -29,12 +29,16 @@ struct Branch {
   std::uint32_t flags = 0;               // branch flags of the script
   std::uint32_t interval_ms = 0;         // Timers A, E
   std::uint32_t cancel_interval_ms = 0;  // Timer E of the CANCEL
-  Time retransmit_at = never;            // Timers A, E
-  Time expire_at = never;                // Timers B, C, D, F, K, M, by state
-  Time cancel_retransmit_at = never;     // Timer E of the CANCEL
-  Time cancel_expire_at = never;         // Timers F, K of the CANCEL
-  store::BlobRef request;                // as sent; freed when nothing can need it again
-  store::BlobRef response;               // final response as received, until the response context has chosen
+  std::uint8_t attempt = 0;              // which relay of the transaction added it, from 0
+  std::uint8_t dropped = 0;              // 1: its response is not chosen any more (t_drop_replies)
+  std::uint8_t reports_failure = 0;      // 1: the branch-failure route runs when it fails
+  std::uint8_t reserved = 0;
+  Time retransmit_at = never;         // Timers A, E
+  Time expire_at = never;             // Timers B, C, D, F, K, M, by state
+  Time cancel_retransmit_at = never;  // Timer E of the CANCEL
+  Time cancel_expire_at = never;      // Timers F, K of the CANCEL
+  store::BlobRef request;             // as sent; freed when nothing can need it again
+  store::BlobRef response;            // final response as received, until the response context has chosen
 };
 
 // Outputs that a commit justifies and that are not yet known to have left. Bits of TransactionHeader::pending.
@@ -49,6 +53,17 @@ inline constexpr std::uint64_t pending_response = 1;
   return std::uint64_t{8} << (3 * branch);
 }
 static_assert(3 * branches_max + 1 <= 64);
+
+// What a script has switched for its transaction, and what the transaction is. Bits of TransactionHeader::switches.
+enum Switch : std::uint16_t {
+  no_trying = 1 << 0,            // no 100 of ours for the INVITE (t_set_auto_inv_100)
+  no_6xx = 1 << 1,               // a 6xx is a failure like any other (t_set_disable_6xx)
+  no_cancel_reason = 1 << 2,     // the Reason of the CANCEL from upstream stays here (t_set_no_e2e_cancel_reason)
+  no_internal_reply = 1 << 3,    // the script answers the errors of t_relay itself (t_set_disable_internal_reply)
+  suspended = 1 << 4,            // has no branch yet and waits until expire_at for t_continue or a late branch
+  takes_late_branches = 1 << 5,  // tsilo: stands in the index under the key in its context
+  local = 1 << 6,                // a request of our own: a branch, but nobody upstream
+};
 
 struct TransactionHeader {
   static constexpr store::Kind kind = store::Kind::Transaction;
@@ -70,9 +85,9 @@ struct TransactionHeader {
   State state = State::None;
   sip::Method method = sip::Method::Other;
   std::uint8_t branch_count = 0;
-  std::uint8_t canceled = 0;  // a CANCEL came from upstream
-  std::uint16_t status = 0;   // last status sent upstream, 0: none
-  std::uint16_t reserved = 0;
+  std::uint8_t canceled = 0;      // a CANCEL came from upstream
+  std::uint16_t status = 0;       // last status sent upstream, 0: none
+  std::uint16_t switches = 0;     // bits of Switch; 0 in records of older programs
   store::BlobRef request;         // as received; freed when nothing can need it again
   store::BlobRef response;        // last response sent upstream
   store::BlobRef context;         // what the script left: armed routes, edits, variables (proxy/context_codec.hpp)

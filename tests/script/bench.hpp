@@ -75,6 +75,7 @@ class Bench : public proxy::Mailbox {
   ScriptOptions& options() { return options_; }
   // A new process: nothing but the memory of the store is left.
   void start() {
+    if (store_) store_->heartbeat(store_->now(now_.time_since_epoch().count()), 0);
     proxy_.reset();
     runner_.reset();
     store_.reset();

@@ -17,7 +17,7 @@ TEST(RecordFormat, Transaction) {
       "### Transaction header",
       {FIELD(key),      FIELD(connection),     FIELD(pending),  FIELD(created),   FIELD(retransmit_at), FIELD(expire_at),   FIELD(source),
        FIELD(reply_to), FIELD(socket_key),     FIELD(nonce),    FIELD(loop_hash), FIELD(flags),         FIELD(interval_ms), FIELD(state),
-       FIELD(method),   FIELD(branch_count),   FIELD(canceled), FIELD(status),    FIELD(reserved),      FIELD(request),     FIELD(response),
+       FIELD(method),   FIELD(branch_count),   FIELD(canceled), FIELD(status),    FIELD(switches),      FIELD(request),     FIELD(response),
        FIELD(context),  FIELD(cancel_headers), FIELD(targets),  FIELD(branches),  FIELD(branch)});
 #undef FIELD
   EXPECT_EQ(sizeof(TransactionHeader), 264U);
@@ -31,10 +31,27 @@ TEST(RecordFormat, Transaction) {
 
 TEST(RecordFormat, Branch) {
 #define FIELD(field) PERDURE_FIELD(Branch, field)
-  expect_table("### Branch",
-               {FIELD(destination), FIELD(socket_key), FIELD(state), FIELD(cancel_state), FIELD(cancel_wanted), FIELD(timed_out),
-                FIELD(status), FIELD(q), FIELD(flags), FIELD(interval_ms), FIELD(cancel_interval_ms), FIELD(retransmit_at),
-                FIELD(expire_at), FIELD(cancel_retransmit_at), FIELD(cancel_expire_at), FIELD(request), FIELD(response)});
+  expect_table("### Branch", {FIELD(destination),
+                              FIELD(socket_key),
+                              FIELD(state),
+                              FIELD(cancel_state),
+                              FIELD(cancel_wanted),
+                              FIELD(timed_out),
+                              FIELD(status),
+                              FIELD(q),
+                              FIELD(flags),
+                              FIELD(interval_ms),
+                              FIELD(cancel_interval_ms),
+                              FIELD(attempt),
+                              FIELD(dropped),
+                              FIELD(reports_failure),
+                              FIELD(reserved),
+                              FIELD(retransmit_at),
+                              FIELD(expire_at),
+                              FIELD(cancel_retransmit_at),
+                              FIELD(cancel_expire_at),
+                              FIELD(request),
+                              FIELD(response)});
 #undef FIELD
 }
 

@@ -138,6 +138,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> kx_functions();
 [[nodiscard]] std::span<const Function> tm_functions();
 [[nodiscard]] std::span<const Function> tmx_functions();
+[[nodiscard]] std::span<const Function> tsilo_functions();
 [[nodiscard]] std::span<const Function> sl_functions();
 [[nodiscard]] std::span<const Function> rr_functions();
 [[nodiscard]] std::span<const Function> siputils_functions();

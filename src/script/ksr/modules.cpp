@@ -13,6 +13,7 @@ const Module table[] = {
     {"kx", "Attributes of the message (kemix)", kx_functions},
     {"tm", "Transactions", tm_functions},
     {"tmx", "Transactions, more", tmx_functions},
+    {"tsilo", "Late branches", tsilo_functions},
     {"sl", "Replies", sl_functions},
     {"rr", "Record-Route and Route", rr_functions},
     {"maxfwd", "Max-Forwards", maxfwd_functions},
