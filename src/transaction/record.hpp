@@ -70,9 +70,10 @@ struct TransactionHeader {
   State state = State::None;
   sip::Method method = sip::Method::Other;
   std::uint8_t branch_count = 0;
-  std::uint8_t canceled = 0;  // a CANCEL came from upstream
-  std::uint16_t status = 0;   // last status sent upstream, 0: none
-  std::uint16_t reserved = 0;
+  std::uint8_t canceled = 0;      // a CANCEL came from upstream
+  std::uint16_t status = 0;       // last status sent upstream, 0: none
+  std::uint8_t given_up = 0;      // the first so many branches: a failure route went on without them, none of them answers the caller
+  std::uint8_t force_rport = 0;   // 1: responses carry rport in the Via of the hop before us though it did not ask (RFC 3581)
   store::BlobRef request;         // as received; freed when nothing can need it again
   store::BlobRef response;        // last response sent upstream
   store::BlobRef context;         // what the script left: armed routes, edits, variables (proxy/context_codec.hpp)
