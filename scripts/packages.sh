@@ -11,6 +11,7 @@ packages_fuzz=(clang-19 libclang-rt-19-dev llvm-19)
 packages_coverage=(clang-19 libclang-rt-19-dev llvm-19)
 packages_valgrind=(valgrind)
 packages_bench=(kamailio kamailio-lua-modules libbenchmark-dev)
+packages_compare=(kamailio kamailio-lua-modules sip-tester)
 packages_fresh=(debootstrap)
 
 # install_packages PURPOSE...: quick when nothing is missing; otherwise needs root or sudo.

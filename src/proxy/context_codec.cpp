@@ -48,7 +48,7 @@ void put_number(std::string& out, T value) {
 }  // namespace
 
 namespace {
-constexpr std::size_t timers_at = 4;  // version, flags, routes_removed, max_forwards_most
+constexpr std::size_t timers_at = 4;  // version, flags, routes_removed, max_forwards_added
 static_assert(sizeof(TimerSettings) == 24 && std::is_trivially_copyable_v<TimerSettings>);
 }  // namespace
 
@@ -60,7 +60,7 @@ TimerSettings stored_timers(std::string_view bytes) {
 
 void encode_context(const RoutingContext& context, std::string& out) {
   const bool plain = context.armed.branch.empty() && context.armed.reply.empty() && context.armed.failure.empty() &&
-                     !context.record_route && !context.local_rport && context.routes_removed == 0 && context.max_forwards_most == 255 &&
+                     !context.record_route && !context.local_rport && context.routes_removed == 0 && context.max_forwards_added == 70 &&
                      context.request_uri_route.empty() && context.upstream_headers.empty() && context.variables.empty() &&
                      (!context.edits || context.edits->empty());
   // What older programs can read stays as they wrote it.
@@ -69,7 +69,7 @@ void encode_context(const RoutingContext& context, std::string& out) {
   put_number<std::uint8_t>(out, more ? 2 : 1);  // version
   put_number<std::uint8_t>(out, static_cast<std::uint8_t>((context.record_route ? 1 : 0) | (context.local_rport ? 2 : 0)));
   put_number<std::uint8_t>(out, context.routes_removed);
-  put_number<std::uint8_t>(out, context.max_forwards_most);
+  put_number<std::uint8_t>(out, context.max_forwards_added);
   if (more) put_number(out, context.timers);
   put(out, context.armed.branch);
   put(out, context.armed.reply);
@@ -94,7 +94,7 @@ bool decode_context(std::string_view bytes, RoutingContext& context) {
   std::uint8_t version = 0, flags = 0;
   std::string_view edits;
   if (!reader.number(version) || (version != 1 && version != 2) || !reader.number(flags) || !reader.number(context.routes_removed) ||
-      !reader.number(context.max_forwards_most))
+      !reader.number(context.max_forwards_added))
     return false;
   if (version == 2 && !reader.number(context.timers)) return false;
   context.record_route = (flags & 1) != 0;

@@ -191,6 +191,7 @@ class Proxy::Impl {
   [[nodiscard]] std::string_view read(const Work& work, store::BlobRef blob);
   [[nodiscard]] store::BlobRef write(Work& work, std::string_view bytes);
   void save_context(RoutingContext& context);
+  void save_attempt(RoutingContext& context);
   void load_context(RoutingContext& context);
 
   // ---- attach.cpp ----

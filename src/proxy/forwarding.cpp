@@ -1,6 +1,7 @@
 // RFC 3261 16.5 and 16.6: the target set, and a client transaction for each of its members.
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
@@ -65,10 +66,13 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   char number[16];
   // Item 3: Max-Forwards.
   if (const auto* field = request.find(sip::HeaderName::MaxForwards)) {
-    const auto hops = std::min<std::uint32_t>(request.max_forwards().value_or(70), context.max_forwards_most) - 1;
+    const auto hops = request.max_forwards().value_or(70) - 1;
     edits.replace_value(*field, {number, std::to_chars(number, number + sizeof number, hops).ptr});
   } else {
-    edits.append("Max-Forwards: 70\r\n");
+    text_.assign("Max-Forwards: ")
+        .append(number, std::to_chars(number, number + sizeof number, context.max_forwards_added).ptr)
+        .append("\r\n");
+    edits.append(text_);
   }
   // Item 4: Record-Route, above those of others.
   if (context.record_route) {
@@ -121,9 +125,10 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.target = target;
     inner.flags = context.flags;
     inner.local_rport = context.local_rport;
-    inner.max_forwards_most = context.max_forwards_most;
+    inner.max_forwards_added = context.max_forwards_added;
     inner.record_route = context.record_route;
     inner.record_route_params = context.record_route_params;
+    inner.route_params = context.route_params;
     inner.force_rport = context.force_rport;
     inner.routes_removed = context.routes_removed;
     inner.request_uri_route = context.request_uri_route;
@@ -257,7 +262,7 @@ int Proxy::Impl::relay(RoutingContext& context) {
     context.more_targets.insert(context.more_targets.begin(), context.target);
     start_next_targets(context);
   }
-  if (work.header.branch_count > before) save_context(context);
+  if (work.header.branch_count > before) save_attempt(context);
   if (work.no_room && context.kind != RouteKind::Request) {
     // The best response so far goes upstream. What was written is given back at the commit.
     for (std::size_t i = before; i < work.header.branch_count; ++i) work.emit &= ~transaction::pending_request(i);
@@ -283,12 +288,28 @@ int Proxy::Impl::relay(RoutingContext& context) {
   begin_attempt(context, before);
   context.relayed = true;
   context.finished = true;
+  if (context.kind == RouteKind::Failure) work.header.given_up = before;  // the best response of this attempt will go upstream
   if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite && !(work.header.switches & transaction::no_trying))
     work.emit |= transaction::pending_response;      // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
   if (!commit(work, *context.outputs, &request)) return give_up_relay(context, created);
   context.transaction = work.id;
   return 1;
+}
+
+// The headers that a failure route changes are for its own attempt, and targets of it that wait for their turn. The next failure route
+// begins with those of the request route again.
+void Proxy::Impl::save_attempt(RoutingContext& context) {
+  Work& work = *context.work;
+  if (context.kind != RouteKind::Failure || work.header.targets) return save_context(context);
+  FrameScope scope(*this, *context.outputs);
+  RoutingContext& stored = scope.frame.context;
+  stored.work = &work;
+  stored.edits = &scope.frame.edits;
+  load_context(stored);
+  auto* const edits = std::exchange(context.edits, stored.edits);
+  save_context(context);
+  context.edits = edits;
 }
 
 // In the request route the store has no room for a branch or for what the script has set.

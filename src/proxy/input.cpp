@@ -168,11 +168,13 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
       if (!stored.armed.reply.empty()) {
         context.kind = RouteKind::OnReply;
         context.flags = work.header.flags;
+        context.target.flags = work.branches[index].flags;
         context.variables = stored.variables;
         context.armed = stored.armed;
         context.timers = stored.timers;
         if (!runner_.run(context, RouteKind::OnReply, stored.armed.reply)) ++counters_.script_errors;
         work.header.flags = context.flags;
+        work.branches[index].flags = context.target.flags;
         if (context.variables_changed || context.armed != stored.armed || context.timers != stored.timers) {
           context.variables_changed = false;
           stored.variables = context.variables;

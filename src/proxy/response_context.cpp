@@ -1,4 +1,6 @@
 // RFC 3261 16.7: what becomes of the responses of all branches.
+#include <charconv>
+
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
 
@@ -37,7 +39,7 @@ int rank(std::uint16_t status, bool no_6xx) {
 int Proxy::Impl::best_branch(const Work& work) const {
   int best = -1;
   const bool no_6xx = (work.header.switches & transaction::no_6xx) != 0;
-  for (std::size_t i = 0; i < work.header.branch_count; ++i) {
+  for (std::size_t i = work.header.given_up; i < work.header.branch_count; ++i) {
     const auto status = work.branches[i].status;
     if (status < 300 || work.branches[i].dropped) continue;
     if (best < 0 || rank(status, no_6xx) < rank(work.branches[static_cast<std::size_t>(best)].status, no_6xx)) best = static_cast<int>(i);
@@ -69,8 +71,21 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     if (status == 100 || header.status >= 200 || context.drop) return;  // item 5: 100 goes no further
   } else if (status >= 300) {
     branch.cancel_wanted = 0;
-    branch.response = write(work, frame.message.bytes());
-    if (status >= 600 && !(header.switches & transaction::no_6xx)) cancel_branches(work, now, index);  // item 5: 6xx ends the search
+    std::string_view kept = frame.message.bytes();
+    if (!frame.edits.empty()) {  // what the reply routes have changed
+      frame.scratch.clear();
+      frame.edits.serialize_append(frame.message, frame.scratch);
+      kept = frame.scratch;
+    }
+    branch.response = write(work, kept);
+    if (status >= 600 && !(header.switches & transaction::no_6xx)) {  // item 5: 6xx ends the search
+      if (!header.canceled && !header.cancel_headers) {
+        char number[8];
+        frame.scratch.assign("Reason: SIP;cause=").append(number, std::to_chars(number, number + sizeof number, status).ptr).append("\r\n");
+        set_cancel_headers(work, frame.scratch);
+      }
+      cancel_branches(work, now, index);
+    }
     branch_failed(work, now, context);
     return;
   }
@@ -160,6 +175,7 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
     context.branch_replied = !context.timed_out;
     const std::string route = std::move(context.armed.failure);
     context.armed.failure.clear();  // armed for one failure, as in Kamailio
+    if (branch) context.target.flags = branch->flags;
     if (branch && branch->request) {
       FrameScope sent(*this, *cause.outputs);
       if (sent.frame.message.parse(read(work, branch->request))) context.target.uri.assign(sent.frame.message.request_uri());
@@ -224,7 +240,7 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   }
   if (status == 401 || status == 407) {
     // Item 7: the challenges of all branches go up together.
-    for (std::size_t i = 0; i < header.branch_count; ++i) {
+    for (std::size_t i = header.given_up; i < header.branch_count; ++i) {
       const Branch& other = work.branches[i];
       if (static_cast<int>(i) == best || (other.status != 401 && other.status != 407) || !other.response) continue;
       FrameScope inner(*this, *context.outputs);

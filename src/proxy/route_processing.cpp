@@ -1,6 +1,7 @@
 // RFC 3261 16.4 and 16.12: Route and Record-Route.
 #include "proxy/core.hpp"
 #include "sip/name_addr.hpp"
+#include "sip/params.hpp"
 #include "sip/uri.hpp"
 
 namespace perdure::proxy {
@@ -37,14 +38,22 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
     last = route;
   }
   if (!first) return -1;
+  // The next hop shows as the destination URI.
+  const auto follow = [&context](const RouteValue& next) {
+    if (next.uri.has_param("lr")) context.target.destination_uri.assign(next.address.uri);
+  };
   if (ruri && ruri->has_param("lr") && is_myself(ruri->host, ruri->port)) {
     // A strict router before us put our Record-Route URI into the Request-URI: the real one is the last Route value.
     context.target.uri.assign(last->address.uri);
     context.edits->remove_value(last->value);
     context.route_params.assign(ruri->params);
+    if (second) follow(*first);
     return 1;
   }
-  if (!is_myself(first->uri.host, first->uri.port)) return count ? 1 : -1;
+  if (!is_myself(first->uri.host, first->uri.port)) {
+    follow(*first);
+    return 1;
+  }
   context.route_params.assign(first->uri.params);
   context.edits->remove_value(first->value);
   context.routes_removed = 1;
@@ -63,6 +72,8 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
       context.edits->remove_value(value);
       ++context.routes_removed;
       context.edits->append("Route: <" + context.request_uri_route + ">\r\n");
+    } else if (next) {
+      follow(*next);
     }
     break;
   }
@@ -70,6 +81,11 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
 }
 
 void Proxy::Impl::append_record_route(const RoutingContext& context, std::uint16_t out_socket, std::string& out) const {
+  // The tag of the side that made the dialog, also when it is the other one that sends: is_direction compares with it.
+  const auto* from = context.message->from();
+  const auto* to = context.message->to();
+  const auto recorded = sip::find_param(context.route_params, "ftag");
+  const std::string_view tag = to && recorded && !to->tag.empty() && *recorded == to->tag ? to->tag : from ? from->tag : std::string_view{};
   const auto line = [&](std::uint16_t index, bool doubled) {
     const auto& socket = options_.sockets[index];
     out += "Record-Route: <sip:";
@@ -84,9 +100,9 @@ void Proxy::Impl::append_record_route(const RoutingContext& context, std::uint16
     }
     out += ";lr";
     if (doubled) out += ";r2=on";
-    if (const auto* from = context.message->from(); from && !from->tag.empty()) {
+    if (!tag.empty()) {
       out += ";ftag=";
-      out += from->tag;
+      out += tag;
     }
     out += context.record_route_params;
     out += ">\r\n";

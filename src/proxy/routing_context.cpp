@@ -19,7 +19,7 @@ void RoutingContext::reset() {
   more_targets.clear();
   flags = 0;
   force_rport = local_rport = record_route = false;
-  max_forwards_most = 255;
+  max_forwards_added = 70;
   record_route_params.clear();
   route_params.clear();
   upstream_headers.clear();
@@ -92,12 +92,9 @@ int RoutingContext::send_reply(std::uint16_t code, std::string_view reason) {
   return work ? reply(code, reason) : stateless_reply(code, reason);
 }
 
-int RoutingContext::process_max_forwards(std::uint32_t maximum) {
-  const auto* field = message->find(sip::HeaderName::MaxForwards);
-  if (!field) return 1;  // forwarding adds one
-  const auto value = message->max_forwards();
-  if (!value || *value == 0) return -1;
-  max_forwards_most = static_cast<std::uint8_t>(std::min(maximum, 255U));
+int RoutingContext::process_max_forwards(std::uint32_t added) {
+  if (message->find(sip::HeaderName::MaxForwards)) return message->max_forwards().value_or(0) == 0 ? -1 : 1;
+  max_forwards_added = static_cast<std::uint8_t>(std::min(added, 255U));
   return 1;
 }
 

@@ -64,7 +64,7 @@ class RoutingContext {
   std::uint32_t flags = 0;           // message flags, kept with the transaction
   bool force_rport = false;
   bool local_rport = false;              // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
-  std::uint8_t max_forwards_most = 255;  // maxfwd.process_maxfwd: a larger Max-Forwards leaves as if it had been this
+  std::uint8_t max_forwards_added = 70;  // what a request leaves with that came without Max-Forwards (RFC 3261 16.6 item 3)
   bool record_route = false;             // rr.record_route was called
   std::string record_route_params;       // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
   std::string route_params;              // parameters of the Route that loose_route took off: check_route_param, is_direction
@@ -117,7 +117,7 @@ class RoutingContext {
   int send_reply(std::uint16_t code, std::string_view reason);       // sl.send_reply: stateful when there is a transaction
   int forward();                                                     // stateless forwarding, RFC 3261 16.11
   int loose_route();                                                 // rr.loose_route
-  int process_max_forwards(std::uint32_t maximum);                   // maxfwd.process_maxfwd; 1 ok, -1 was zero (the script answers 483)
+  int process_max_forwards(std::uint32_t added);                     // maxfwd.process_maxfwd; 1 ok, -1 was zero (the script answers 483)
   // 0 leaves a value as it is. With a transaction the timers that run are set anew.
   int set_final_response_timers(std::uint32_t invite_ms, std::uint32_t ms);  // tm.t_set_fr
   int set_retransmission_timers(std::uint32_t t1_ms, std::uint32_t t2_ms);   // tm.t_set_retr

@@ -29,6 +29,7 @@ bool Proxy::Impl::new_work(RoutingContext& context) {
   header.created = context.now;
   header.source = context.received->source;
   header.reply_to = reply_address(*context.message, context.received->source, context.force_rport);
+  header.force_rport = context.force_rport ? 1 : 0;
   header.socket_key = socket_keys_[context.received->socket];
   header.nonce = static_cast<std::uint32_t>(random_.next());
   header.loop_hash = transaction::loop_hash(*context.message, options_.secret);
@@ -153,7 +154,7 @@ void Proxy::Impl::build_reply(const Work& work, const sip::Message& request, std
   const std::uint64_t hash = checksum(&work.header.nonce, sizeof work.header.nonce, options_.secret ^ work.header.key);
   const auto end = std::to_chars(tag, tag + sizeof tag, hash, 16).ptr;
   text_.clear();
-  if (const auto* top = request.top_via()) sip::via_with_received(*top, work.header.source, text_);
+  if (const auto* top = request.top_via()) sip::via_with_received(*top, work.header.source, text_, work.header.force_rport != 0);
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
                       headers, {}, text_, out);
 }

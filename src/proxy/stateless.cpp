@@ -86,7 +86,7 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   const auto branch = transaction::stateless_branch(request, options_.secret);
   const auto end = std::to_chars(tag, tag + sizeof tag, checksum(branch.data(), branch.size(), options_.secret), 16).ptr;
   text_.clear();
-  if (top) sip::via_with_received(*top, context.received->source, text_);
+  if (top) sip::via_with_received(*top, context.received->source, text_, context.force_rport);
   lines_.assign(headers);
   lines_ += context.upstream_headers;
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),

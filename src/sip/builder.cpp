@@ -136,8 +136,8 @@ void build_ack(const Message& invite, const Message& response, std::string& out)
 void via_with_received(const Via& via, const SocketAddress& source, std::string& out, bool force_rport) {
   const auto named = SocketAddress::parse(via.host, 0);
   const bool rport = via.has_rport || force_rport;
-  // RFC 3581 4: with rport, received is there even if it says the same as the host.
-  const bool received = rport || !named || !named->same_ip(source);
+  // RFC 3581 4: received is there even if it says the same as the host, if rport was asked for.
+  const bool received = via.has_rport || !named || !named->same_ip(source);
   const auto write_rport = [&] {
     out += ";rport=";
     append_number(out, source.port);

@@ -27,7 +27,7 @@ class Edits {
   // Above the first header of that name, or above all headers if there is none. What is inserted last comes out on top.
   void insert_before(HeaderName first_of, std::string_view lines);
   void insert_line_before(const HeaderField& field, std::string_view lines);
-  void insert_at_top(std::string_view lines);
+  void insert_at_top(std::string_view lines);  // below what those insert there; what is inserted first comes out on top
   // Below all headers; what is appended last comes out last.
   void append(std::string_view lines);
 

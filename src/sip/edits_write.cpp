@@ -29,6 +29,9 @@ struct Edits::Placed {
 
 class Edits::Placement {
  public:
+  // Ranks above a line: insert_at_top has those from here on, in the order of its calls, all others are above, the last one first.
+  static constexpr std::uint32_t below_others = 0x80000000;
+
   Placement(const Edits& edits, const Message& message);
   Placement(const Placement&) = delete;
   Placement& operator=(const Placement&) = delete;
@@ -89,12 +92,12 @@ void Edits::Placement::place(const Edits& edits, const Edit& edit, std::uint32_t
   const std::string_view bytes = message_.bytes();
   switch (edit.kind) {
     case Kind::InsertAt:
-      add(Group::Above, edit.begin, edit.begin, text).rank = ~index;
+      add(Group::Above, edit.begin, edit.begin, text).rank = below_others - 1 - index;
       break;  // the last one comes out on top
     case Kind::InsertBefore: {
       const HeaderField* field = edit.header == HeaderName::Other ? nullptr : message_.find(edit.header);
       const std::uint32_t offset = field ? field->begin : message_.headers_begin();
-      add(Group::Above, offset, offset, text).rank = ~index;
+      add(Group::Above, offset, offset, text).rank = edit.header == HeaderName::Other ? below_others + index : below_others - 1 - index;
       break;
     }
     case Kind::Append:

@@ -94,7 +94,10 @@ struct TransactionHeader {
   store::BlobRef cancel_headers;  // Reason lines for CANCELs that we send
   store::BlobRef targets;         // targets of lower q not tried yet (serial forking)
   store::BlobRef branches;        // Branch[branch_count] if more than one
-  Branch branch;                  // the branch, if just one
+  std::uint8_t given_up = 0;      // the first so many branches: a failure route went on without them, none of them answers the caller
+  std::uint8_t force_rport = 0;   // 1: responses carry rport in the Via of the hop before us though it did not ask (RFC 3581)
+  std::uint16_t reserved = 0;
+  Branch branch;  // the branch, if just one
 
   // `read` gives the bytes of a blob, empty if the reference is bad: with several branches their blobs are named in `branches`.
   template <class F, class Read>

@@ -67,6 +67,7 @@ TEST_F(ResponseContext, A6xxCancelsTheOthersAtOnceAndGoesUpWhenTheyHaveEnded) {
   const auto after = receive(response(branches[0], 603), 7001);
   EXPECT_THAT(lines_of(after),
               testing::UnorderedElementsAre("7001 ACK sip:bob@127.0.0.1:7001 SIP/2.0", "7002 CANCEL sip:bob@127.0.0.1:7002 SIP/2.0"));
+  EXPECT_EQ(to_port(after, 7002).header("Reason"), "SIP;cause=603");
   const auto end = receive(response(branches[1], 487), 7002);
   EXPECT_EQ(to_port(end, 6000).first_line(), "SIP/2.0 603 Whatever");
 }
@@ -125,6 +126,39 @@ TEST_F(ResponseContext, AFailureRouteTriesTheNextTarget) {
   EXPECT_THAT(seen, ElementsAre(503, 486));
 }
 
+TEST_F(ResponseContext, TheResponsesOfALastAttemptDecide) {
+  on_failure = [](RoutingContext& context) {
+    context.target.uri = "sip:bob@127.0.0.1:7009";
+    context.relay();
+  };
+  const auto first = fork(1)[0];
+  const auto second = to_port(receive(response(first, 404), 7001), 7009);
+  EXPECT_EQ(to_port(receive(response(second, 486), 7009), 6000).first_line(), "SIP/2.0 486 Whatever");
+}
+
+TEST_F(ResponseContext, HeadersThatAFailureRouteAddsAreForItsAttempt) {
+  int port = 7001;
+  on_failure = [&](RoutingContext& context) {
+    context.target.uri = "sip:bob@127.0.0.1:" + std::to_string(++port);
+    context.edits->append("X-Attempt: " + std::to_string(port) + "\r\n");
+    context.armed.failure = "failure";
+    context.relay();
+  };
+  const auto first = fork(1)[0];
+  const auto second = to_port(receive(response(first, 404), 7001), 7002);
+  EXPECT_THAT(second.text, HasSubstr("X-Attempt: 7002"));
+  const auto third = to_port(receive(response(second, 404), 7002), 7003);
+  EXPECT_THAT(third.text, HasSubstr("X-Attempt: 7003"));
+  EXPECT_THAT(third.text, Not(HasSubstr("X-Attempt: 7002")));
+}
+
+TEST_F(ResponseContext, AFailureRouteThatTriesNothingLeavesTheResponse) {
+  on_failure = [](RoutingContext&) {};
+  const auto branches = fork(2);
+  receive(response(branches[0], 404), 7001);
+  EXPECT_EQ(to_port(receive(response(branches[1], 486), 7002), 6000).first_line(), "SIP/2.0 404 Whatever");
+}
+
 TEST_F(ResponseContext, AFailureRouteMayAnswerItself) {
   on_failure = [](RoutingContext& context) { context.reply(480, "Closed For Lunch"); };
   const auto first = fork(1)[0];
@@ -174,6 +208,15 @@ TEST_F(ResponseContext, AReplyRouteMayDropAProvisionalButNotAFinal) {
   const auto invite = fork(1)[0];
   EXPECT_THAT(receive(response(invite, 183), 7001), IsEmpty());
   EXPECT_THAT(lines_of(receive(response(invite, 486), 7001)), Contains("6000 SIP/2.0 486 Whatever"));
+}
+
+TEST_F(ResponseContext, WhatAReplyRouteChangesInAFailureGoesUp) {
+  on_reply = [](RoutingContext& context) { context.edits->append("X-Seen: yes\r\n"); };
+  const auto branches = fork(2);
+  receive(response(branches[0], 404), 7001);
+  const auto up = to_port(receive(response(branches[1], 500), 7002), 6000);
+  EXPECT_EQ(up.first_line(), "SIP/2.0 404 Whatever");
+  EXPECT_EQ(up.header("X-Seen"), "yes");
 }
 
 }  // namespace

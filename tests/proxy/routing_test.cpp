@@ -47,6 +47,24 @@ TEST_F(Routing, OurRouteComesOffAndTheNextDecides) {
   EXPECT_THAT(out.headers(sip::HeaderName::Route), ElementsAre("<sip:127.0.0.1:7005;lr>"));
 }
 
+TEST_F(Routing, TheNextRouteIsTheDestination) {
+  std::vector<std::string> destinations;
+  on_request = [&](RoutingContext& context) {
+    context.loose_route();
+    destinations.push_back(context.target.destination_uri);
+  };
+  const auto bye = [&](std::string_view uri, std::string_view route) {
+    const auto number = std::to_string(destinations.size());
+    receive(request("BYE", uri, "Route: " + std::string(route) + "\r\n", "z9hG4bKb" + number, "t1"), 6000);
+  };
+  bye("sip:bob@127.0.0.1:7001", "<sip:127.0.0.1;lr>");
+  bye("sip:bob@127.0.0.1:7001", "<sip:127.0.0.1;lr>, <sip:127.0.0.1:7005;lr>");
+  bye("sip:bob@127.0.0.1:7001", "<sip:127.0.0.1:7005;lr>");
+  bye("sip:bob@127.0.0.1:7001", "<sip:127.0.0.1;lr>, <sip:127.0.0.1:7005>");
+  bye("sip:127.0.0.1:5060;lr", "<sip:127.0.0.1:7005;lr>, <sip:bob@127.0.0.1:7001>");
+  EXPECT_THAT(destinations, ElementsAre("", "sip:127.0.0.1:7005;lr", "sip:127.0.0.1:7005;lr", "", "sip:127.0.0.1:7005;lr"));
+}
+
 TEST_F(Routing, AStrictRouterComesNext) {
   // 16.6 item 6: its URI becomes the Request-URI, the real one the last Route.
   const auto sent =
@@ -76,6 +94,17 @@ TEST_F(Routing, RecordRouteStandsAboveThoseOfOthers) {
   const auto invite = request("INVITE", "sip:bob@127.0.0.1:7001", "Record-Route: <sip:other.example.org;lr>\r\n");
   const auto sent = to_port(receive(invite, 6000, 1), 7001);
   EXPECT_THAT(sent.headers(sip::HeaderName::RecordRoute), ElementsAre("<sip:127.0.0.1:5080;lr;ftag=a1;x=1>", "<sip:other.example.org;lr>"));
+}
+
+TEST_F(Routing, RecordRouteKeepsTheTagOfTheSideThatMadeTheDialog) {
+  on_request = [](RoutingContext& context) {
+    context.loose_route();
+    context.record_route = true;
+    context.relay();
+  };
+  const auto answer =
+      receive(request("UPDATE", "sip:a@127.0.0.1:7001", "Route: <sip:127.0.0.1:5080;lr;ftag=t1>\r\n", "z9hG4bKu", "t1"), 6000);
+  EXPECT_THAT(to_port(answer, 7001).headers(sip::HeaderName::RecordRoute), ElementsAre("<sip:127.0.0.1;lr;ftag=t1>"));
 }
 
 TEST_F(Routing, RecordRouteIsDoubledBetweenTwoSockets) {

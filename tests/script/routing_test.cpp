@@ -54,7 +54,7 @@ TEST(Routing, EditsAreInTheForwardedRequest) {
   EXPECT_EQ(invite->header("Max-Forwards"), "69");
   EXPECT_THAT(invite->bytes, HasSubstr("X-Before: 1\r\nContact: <sip:alice@127.0.0.1:6000>\r\nX-After: 1\r\n"));
   EXPECT_LT(invite->bytes.find("X-First"), invite->bytes.find("From:"));
-  EXPECT_THAT(invite->bytes, HasSubstr("branch=z9hG4bK-1;rport=6000;received=127.0.0.1\r\n"));
+  EXPECT_THAT(invite->bytes, HasSubstr("branch=z9hG4bK-1;rport=6000\r\n"));
 }
 
 TEST(Routing, RemovedRouteIsNotFollowed) {
@@ -146,6 +146,28 @@ TEST(Routing, BranchRouteChangesOneBranchOnly) {
   bench.answer(*one, 486);
   const auto answered = bench.answer(*two, 486);
   EXPECT_TRUE(first(answered, "SIP/2.0 433 Saw 1none")) << bench.runner().counters().last_error;
+}
+
+TEST(Routing, BranchFlagsAndRouteParametersInAllCallbacks) {
+  Bench bench(
+      "function each() KSR.hdr.append('X-Branch: ' .. KSR.rr.check_route_param('a') .. tostring(KSR.isbflagset(6))) end\n"
+      "function replied() KSR.hdr.append('X-Reply: ' .. KSR.rr.check_route_param('a') .. tostring(KSR.isbflagset(6))) KSR.setbflag(7) end\n"
+      "function failed() KSR.tm.t_reply(433, tostring(KSR.isbflagset(6)) .. tostring(KSR.isbflagset(7)) .. tostring(KSR.isbflagset(5))) "
+      "end\n"
+      "function ksr_reply_route() KSR.isbflagset(6) end\n"
+      "function ksr_request_route()\n  KSR.seturi('sip:a@127.0.0.1:7001')\n  KSR.setbflag(6)\n  KSR.tm.t_on_branch('each')\n"
+      "  KSR.tm.t_on_reply('replied')\n  KSR.tm.t_on_failure('failed')\n  KSR.tm.t_relay()\nend\n");
+  const auto sent = bench.receive(Request{});
+  const auto* invite = first(sent, "INVITE ");
+  ASSERT_TRUE(invite);
+  EXPECT_EQ(invite->header("X-Branch"), "-1true");
+  const Sent one = *invite;
+  const auto ringing = bench.answer(one, 180);
+  const auto* provisional = first(ringing, "SIP/2.0 180");
+  ASSERT_TRUE(provisional);
+  EXPECT_EQ(provisional->header("X-Reply"), "-1true");
+  EXPECT_TRUE(first(bench.answer(one, 486), "SIP/2.0 433 truetruefalse")) << bench.runner().counters().last_error;
+  EXPECT_EQ(bench.runner().counters().errors, 0U) << bench.runner().counters().last_error;
 }
 
 TEST(Routing, DroppedBranchIsNotSent) {

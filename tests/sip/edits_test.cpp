@@ -108,7 +108,8 @@ TEST_F(EditsTest, InsertBefore) {
 TEST_F(EditsTest, InsertBeforeAHeaderThatIsNotThere) {
   edits.insert_before(HeaderName::RecordRoute, "Record-Route: <sip:b>\r\n");
   edits.insert_at_top("X: y\r\n");
-  EXPECT_EQ(written(), with("v:", "X: y\r\nRecord-Route: <sip:b>\r\nv:"));
+  edits.insert_at_top("X: z\r\n");
+  EXPECT_EQ(written(), with("v:", "Record-Route: <sip:b>\r\nX: y\r\nX: z\r\nv:"));
 }
 
 TEST_F(EditsTest, InsertBeforeOneLine) {

@@ -13,12 +13,12 @@ using store::expect_table;
 
 TEST(RecordFormat, Transaction) {
 #define FIELD(field) PERDURE_FIELD(TransactionHeader, field)
-  expect_table(
-      "### Transaction header",
-      {FIELD(key),      FIELD(connection),     FIELD(pending),  FIELD(created),   FIELD(retransmit_at), FIELD(expire_at),   FIELD(source),
-       FIELD(reply_to), FIELD(socket_key),     FIELD(nonce),    FIELD(loop_hash), FIELD(flags),         FIELD(interval_ms), FIELD(state),
-       FIELD(method),   FIELD(branch_count),   FIELD(canceled), FIELD(status),    FIELD(switches),      FIELD(request),     FIELD(response),
-       FIELD(context),  FIELD(cancel_headers), FIELD(targets),  FIELD(branches),  FIELD(branch)});
+  expect_table("### Transaction header",
+               {FIELD(key),         FIELD(connection), FIELD(pending),     FIELD(created),      FIELD(retransmit_at),  FIELD(expire_at),
+                FIELD(source),      FIELD(reply_to),   FIELD(socket_key),  FIELD(nonce),        FIELD(loop_hash),      FIELD(flags),
+                FIELD(interval_ms), FIELD(state),      FIELD(method),      FIELD(branch_count), FIELD(canceled),       FIELD(status),
+                FIELD(switches),    FIELD(request),    FIELD(response),    FIELD(context),      FIELD(cancel_headers), FIELD(targets),
+                FIELD(branches),    FIELD(given_up),   FIELD(force_rport), FIELD(reserved),     FIELD(branch)});
 #undef FIELD
   EXPECT_EQ(sizeof(TransactionHeader), 264U);
   EXPECT_EQ(TransactionHeader::layout, 1U);

@@ -160,6 +160,8 @@ const Function table[] = {
     {"kx", "get_ruri", "", value, any, "The Request-URI as the script has changed it, nil in a reply.", "", give<current_uri, Null::Nil>},
     {"kx", "get_ouri", "", value, any, "The Request-URI as received, nil in a reply.", "", give<original_uri, Null::Nil>},
     {"kx", "get_furi", "", value, any, "The From URI.", "", give<from_uri, Null::Nil>},
+    {"kx", "gete_furi", "", value, any, "The From URI, an empty text if there is none.", "", give<from_uri, Null::Empty>},
+    {"kx", "getw_furi", "", value, any, "The From URI, `<null>` if there is none.", "", give<from_uri, Null::Print>},
     {"kx", "get_turi", "", value, any, "The To URI.", "", give<to_uri, Null::Nil>},
     PERDURE_KX("duri", destination_uri, "The destination URI"),
     PERDURE_KX("ruser", user<current_uri>, "The user of the Request-URI"),

@@ -7,9 +7,9 @@ namespace perdure::script {
 namespace {
 
 const Function table[] = {
-    {"maxfwd", "process_maxfwd", "int maximum", Returns::Integer, routes::request,
-     "-1: Max-Forwards is 0 and the request must be answered with 483. A greater one than the maximum is lowered to it.",
-     "The header itself is counted down, or added, when the request is forwarded.",
+    {"maxfwd", "process_maxfwd", "int added", Returns::Integer, routes::request,
+     "-1: Max-Forwards is 0 and the request must be answered with 483. A request without the header gets one with that number.",
+     "The header is counted down when the request is forwarded, also without this function; one is added in any case, with 70.",
      [](Call& call) {
        return call.context().process_max_forwards(static_cast<std::uint32_t>(std::clamp<std::int64_t>(call.number(0), 0, 255)));
      }},

@@ -40,14 +40,15 @@ int check_route_param(Call& call) {
   return call.fail("\"" + std::string(call.text(0)) + "\" is no regular expression");
 }
 
-// The Route carries the From tag of the request that made the dialog: downstream is the direction of that request.
+// The Route carries the From tag of the request that made the dialog: downstream is the direction of that request, and what is assumed
+// without a tag.
 int is_direction(Call& call) {
   const std::string_view direction = call.text(0);
   if (direction != "downstream" && direction != "upstream") return call.fail("the direction is downstream or upstream");
   const auto ftag = sip::find_param(call.context().route_params, "ftag");
   const auto* from = call.message().from();
-  if (!ftag || !from) return -1;
-  return (*ftag == from->tag) == (direction == "downstream") ? 1 : -1;
+  const bool downstream = !ftag || ftag->empty() || !from || from->tag.empty() || *ftag == from->tag;
+  return downstream == (direction == "downstream") ? 1 : -1;
 }
 
 constexpr auto integer = Returns::Integer;
@@ -62,12 +63,14 @@ const Function table[] = {
     {"rr", "add_rr_param", "string params", integer, routes::request | routes::failure | routes::branch,
      "Adds parameters, `;name=value`, to our Record-Route.", "A text that is no parameters is a script error.", add_parameters},
     {"rr", "loose_route", "", integer, routes::request,
-     "Takes off the Route values that are ours; 1: the request has a route to follow, -1: it has none.", "",
-     [](Call& call) { return call.context().loose_route(); }},
-    {"rr", "check_route_param", "string expression", integer, routes::request,
+     "Takes off the Route values that are ours, and makes the next one the destination URI; 1: the request has a route to follow, -1: it "
+     "has "
+     "none.",
+     "", [](Call& call) { return call.context().loose_route(); }},
+    {"rr", "check_route_param", "string expression", integer, routes::any,
      "The parameters of the Route that loose_route took off match a regular expression.", "A bad expression is a script error.",
      check_route_param},
-    {"rr", "is_direction", "string direction", integer, routes::request,
+    {"rr", "is_direction", "string direction", integer, routes::any,
      "`downstream`: the request goes the way of the one that made the dialog; `upstream`: it comes back. After loose_route.",
      "Another word is a script error.", is_direction},
 };
