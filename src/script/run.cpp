@@ -15,6 +15,7 @@ void Run::reset() {
   vm = nullptr;
   waits_in = nullptr;
   continue_in.clear();
+  locks_.release_all();
   if (decoded_) own_.clear();
   decoded_ = dirty_ = false;
 }

@@ -6,6 +6,7 @@
 
 #include "proxy/route_runner.hpp"
 #include "script/variables.hpp"
+#include "shared/named_locks.hpp"
 
 struct lua_State;
 
@@ -42,6 +43,10 @@ struct Run {
   // Ready for the next run; keeps its capacity.
   void reset();
 
+  // Locks that the callback holds, those of the runs nested in it included; what is left at its end, or when it
+  // begins to wait, is given back.
+  [[nodiscard]] shared::NamedLocks::Holder& locks() { return outer ? outer->locks() : locks_; }
+
   // The transaction's variables. A branch route works on those of the run that relays, so that what it sets is kept.
   [[nodiscard]] Variables& variables();
   // Call after every change.
@@ -52,6 +57,7 @@ struct Run {
  private:
   [[nodiscard]] bool shares_variables() const { return kind == proxy::RouteKind::Branch && outer != nullptr; }
   Variables own_;
+  shared::NamedLocks::Holder locks_;
   bool decoded_ = false, dirty_ = false;
 };
 
