@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "admin/rpc_client.hpp"
+#include "app/capabilities.hpp"
 #include "app/config.hpp"
 #include "app/state_directory.hpp"
 #include "app/table.hpp"
@@ -186,6 +187,9 @@ int check_files(const ClientOptions& options) {
   script::ScriptOptions script;
   script.path = config->script;
   script.dispatcher = &dispatcher;
+  const auto capabilities = Capabilities::create(*config);
+  if (!capabilities) return failed(capabilities.error().message);
+  (*capabilities)->offer_to(script);
   if (const auto checked = script::check_script(script); !checked) return failed(checked.error().message);
   const auto list = dispatcher.list();
   if (options.json)

@@ -102,6 +102,18 @@ struct Reader {
     option.member(config) = static_cast<std::uint32_t>(*number);
     return {};
   }
+  Result<> operator()(const BooleanOption& option) const {
+    const auto value = node.value_exact<bool>();
+    if (!value) return fail("must be true or false");
+    option.member(config) = *value;
+    return {};
+  }
+  Result<> operator()(const OptionalNumberOption& option) const {
+    const auto number = node.value_exact<std::int64_t>();
+    if (!number) return fail("must be a number");
+    option.member(config) = *number;
+    return {};
+  }
   Result<> operator()(const ChoiceOption& option) const {
     const auto text = node.value_exact<std::string>();
     const auto found = text ? std::ranges::find(option.choices, *text) : option.choices.end();
@@ -111,21 +123,23 @@ struct Reader {
   }
 };
 
-std::string full_name(const Option& option) {
-  return option.section.empty() ? std::string(option.key) : fmt::format("{}.{}", option.section, option.key);
+// `section`: as it stands in the file.
+std::string full_name(std::string_view section, const Option& option) {
+  return section.empty() ? std::string(option.key) : fmt::format("{}.{}", section, option.key);
 }
 
-Result<> read(const Option& option, const toml::node& node, const std::filesystem::path& folder, Config& config) {
+Result<> read(const Option& option, std::string_view name, const toml::node& node, const std::filesystem::path& folder, Config& config) {
   if (auto done = std::visit(Reader{config, node, folder}, option.value); !done)
-    return fail(fmt::format("{} {} ({})", full_name(option), done.error().message, describe_type(option)));
+    return fail(fmt::format("{} {} ({})", name, done.error().message, describe_type(option)));
   return {};
 }
 
-void set_defaults(Config& config) {
+// Of the sections of one name, or, without, of all that there is one of.
+void set_defaults(Config& config, std::string_view family = {}) {
   for (const auto& option : options()) {
-    if (option.default_value.empty()) continue;
+    if (option.default_value.empty() || (family.empty() ? option.section.ends_with(".*") : option.section != family)) continue;
     const toml::table table = toml::parse(fmt::format("value = {}", option.default_value));
-    const auto done = read(option, *table.get("value"), "/", config);
+    const auto done = read(option, option.key, *table.get("value"), "/", config);
     if (!done) std::fprintf(stderr, "%s\n", done.error().message.c_str());
     PERDURE_ASSERT(done.has_value());  // the table contradicts itself
   }
@@ -163,9 +177,14 @@ class FileReader {
         if (auto done = this->table(*node.as_table(), key.str()); !done) return done;
         continue;
       }
+      if (const auto* const family = section.empty() && node.is_table() ? find_family(key.str()) : nullptr) {
+        if (auto done = named_tables(*node.as_table(), *family); !done) return done;
+        continue;
+      }
       const Option* const option = find(section, key.str());
       if (option == nullptr) return unknown(section, key);
-      if (auto done = read(*option, node, folder_, config_); !done) return error(node.source(), done.error().message);
+      if (auto done = read(*option, full_name(shown(section), *option), node, folder_, config_); !done)
+        return error(node.source(), done.error().message);
       lines_.emplace_back(option, node.source().begin.line);
     }
     return {};
@@ -184,6 +203,25 @@ class FileReader {
   }
 
  private:
+  // [section.NAME]
+  Result<> named_tables(const toml::table& tables, const SectionFamily& family) {
+    for (const auto& [key, node] : tables) {
+      const std::string section = fmt::format("{}.*", family.section);
+      if (!node.is_table())
+        return error(key.source(), fmt::format("'{}' must be a section: [{}.{}]", key.str(), family.section, key.str()));
+      if (auto begun = family.begin(config_, key.str()); !begun) return error(key.source(), begun.error().message);
+      set_defaults(config_, section);
+      named_ = fmt::format("{}.{}", family.section, key.str());
+      if (auto done = table(*node.as_table(), section); !done) return done;
+    }
+    return {};
+  }
+  // The section as it stands in the file.
+  std::string_view shown(std::string_view section) const { return section.ends_with(".*") ? std::string_view(named_) : section; }
+  static const SectionFamily* find_family(std::string_view name) {
+    const auto found = std::ranges::find(section_families(), name, &SectionFamily::section);
+    return found == section_families().end() ? nullptr : &*found;
+  }
   static bool is_section(std::string_view name) {
     return std::ranges::any_of(options(), [&](const Option& option) { return !option.section.empty() && option.section == name; });
   }
@@ -196,10 +234,12 @@ class FileReader {
     std::set<std::string_view> names;
     for (const auto& option : options()) {
       if (option.section == section) names.insert(option.key);
-      if (section.empty() && !option.section.empty()) names.insert(option.section);
+      if (section.empty() && !option.section.empty() && !option.section.ends_with('*')) names.insert(option.section);
     }
+    if (section.empty())
+      for (const auto& family : section_families()) names.insert(family.section);
     std::string message = fmt::format("unknown key '{}'", key.str());
-    if (!section.empty()) message += fmt::format(" in [{}]", section);
+    if (!section.empty()) message += fmt::format(" in [{}]", shown(section));
     if (const auto near = nearest(key.str(), names); !near.empty()) message += fmt::format("; is '{}' meant?", near);
     return error(key.source(), message);
   }
@@ -207,6 +247,7 @@ class FileReader {
   Config& config_;
   const std::string& path_;
   const std::filesystem::path folder_;
+  std::string named_;  // [section.NAME] that is being read
   std::vector<std::pair<const Option*, std::size_t>> lines_;
 };
 

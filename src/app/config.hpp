@@ -3,13 +3,16 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/logging.hpp"
 #include "base/result.hpp"
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
+#include "base/value.hpp"
 #include "dispatch/options.hpp"
+#include "htable/options.hpp"
 #include "proxy/proxy.hpp"
 #include "store/types.hpp"
 
@@ -37,6 +40,7 @@ struct Config {
     proxy::Persist persist = proxy::Persist::Full;
     store::ClockPolicy clock = store::ClockPolicy::Frozen;
     std::uint32_t partitions = 0;
+    std::uint64_t tables_max_bytes = 0;
   } state;
 
   struct Transaction {
@@ -49,6 +53,9 @@ struct Config {
     std::string list;  // absolute; empty: no destinations
     dispatch::DispatcherOptions options;
   } dispatcher;
+
+  std::vector<std::pair<std::string, Value>> shared_variables;  // what $shv(name) begins with
+  std::vector<htable::TableOptions> htables;                    // [htable.NAME]
 
   log::Level log_level = log::Level::Notice;
 

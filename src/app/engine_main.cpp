@@ -14,6 +14,8 @@
 #include <fstream>
 #include <optional>
 
+#include "app/capabilities.hpp"
+#include "app/capability_methods.hpp"
 #include "app/engine_methods.hpp"
 #include "app/engine_reload.hpp"
 #include "base/assert.hpp"
@@ -30,6 +32,7 @@ namespace {
 using edge::Message;
 
 constexpr Duration load_tick_interval = 1s;
+constexpr std::uint32_t tables_partitions = 8, tables_extent_bytes = 64 * 1024 + 4096;
 
 std::uint64_t random_word() {
   std::uint64_t word = 0;
@@ -102,9 +105,13 @@ class EngineProcess {
     dispatcher_.emplace(config_.dispatcher.options);
     if (!config_.dispatcher.list.empty())
       if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
+    auto made = Capabilities::create(config_);
+    if (!made) return std::unexpected(made.error());
+    capabilities_ = std::move(*made);
     script_.path = config_.script;
     script_.dispatcher = &*dispatcher_;
     script_.wall_us = engine::wall_us;
+    capabilities_->offer_to(script_);
     const std::uint64_t seed = random_word();
     for (std::uint32_t worker = 0; worker < region_->worker_count(); ++worker) {
       auto runner = script::ScriptRunner::create(script_, worker, Random(seed + worker));
@@ -113,7 +120,8 @@ class EngineProcess {
       new_runners_.push_back(std::move(*runner));
     }
     engine_.emplace(engine_options());
-    add_engine_methods(methods_, {*engine_, *dispatcher_, runners_});
+    add_engine_methods(methods_, {*engine_, *dispatcher_, *capabilities_, runners_});
+    add_capability_methods(methods_, *engine_, *capabilities_);
     return {};
   }
 
@@ -145,11 +153,28 @@ class EngineProcess {
       // Calls do not wait for the states of destinations.
       if (auto done = dispatcher_->attach(arguments_.dispatcher_state, now); !done)
         log::error("destinations begin with the states of their list: {}", done.error().message);
+      capabilities_->attach(tables_store_options(), now);
       return {};
     };
     options.on_worker_tick = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
       if (worker == 0) on_tick(now, proxy, outputs);
     };
+    return options;
+  }
+
+  store::Options tables_store_options() const {
+    store::Options options;
+    options.path = arguments_.tables;
+    options.max_bytes = config_.state.tables_max_bytes;
+    options.partitions = tables_partitions;
+    options.extent_bytes = tables_extent_bytes;
+    options.durability = config_.state.durability;
+    options.clock = config_.state.clock;
+    options.quarantine = arguments_.quarantine;
+    options.boot_id = read_boot_id();
+    options.secret = random_word();
+    options.monotonic_us = engine::monotonic_us();
+    options.wall_us = engine::wall_us();
     return options;
   }
 
@@ -166,6 +191,7 @@ class EngineProcess {
     if (now < next_load_tick_) return;
     next_load_tick_ = now + load_tick_interval;
     dispatcher_->on_tick(now);
+    capabilities_->on_tick(now, engine::wall_us());
   }
 
   void on_message(const edge::Channel::Received& received) {
@@ -174,6 +200,7 @@ class EngineProcess {
         return attach(edge::death_from(received.payload).value_or(edge::Death::None));
       case Message::Stop:
         engine_->stop();
+        capabilities_->close();
         say(Message::Stopped);
         over_ = true;
         return;
@@ -228,6 +255,7 @@ class EngineProcess {
   Config config_;
   std::unique_ptr<edge::SharedRegion> region_;
   std::optional<dispatch::Dispatcher> dispatcher_;
+  std::unique_ptr<Capabilities> capabilities_;
   script::ScriptOptions script_;
   std::vector<std::unique_ptr<script::ScriptRunner>> new_runners_;  // until the engine takes them
   std::vector<script::ScriptRunner*> runners_;

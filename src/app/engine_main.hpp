@@ -13,6 +13,7 @@ struct EngineArguments {
   int configuration = -1;   // the text as the edge has read it: edge and engines never see different files
   std::string store;        // the live file
   std::uint64_t store_bytes = 0;
+  std::string tables;  // the live file of persistent hash tables
   std::string dispatcher_state;
   std::string quarantine;
   int channel = -1, shared = -1;

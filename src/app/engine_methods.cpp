@@ -141,7 +141,9 @@ RpcResult set_state(dispatch::Dispatcher& dispatcher, const Json& params) {
   return Json{{"changed", changed}};
 }
 
-RpcResult statistics(const engine::EngineCounters& counters, const Json& params) {
+RpcResult statistics(EngineParts parts, const Json& params) {
+  const auto counters = parts.engine.counters();
+  const auto script_counters = parts.capabilities.shared().counters();
   if (!params.is_array()) return rpc_fail("parameters are names", invalid_params);
   std::vector<std::string> wanted;
   for (const auto& param : params) wanted.push_back(param.get<std::string>());
@@ -152,6 +154,8 @@ RpcResult statistics(const engine::EngineCounters& counters, const Json& params)
     for (const auto& counter : named_counters(counters))
       if (name == "all" || name == fmt::format("{}:", counter.group) || name == counter.name)
         out.push_back(fmt::format("{}:{} = {}", counter.group, counter.name, counter.value));
+    for (const auto& [counter, value] : script_counters)
+      if (name == "all" || name == "script:" || name == counter) out.push_back(fmt::format("script:{} = {}", counter, value));
     if (out.size() == before) return rpc_fail(fmt::format("there is no counter or group '{}'", name), invalid_params);
   }
   return out;
@@ -197,7 +201,7 @@ void add_engine_methods(admin::MethodTable& methods, EngineParts parts) {
   methods.add("store.usage", [parts](const Json&) -> RpcResult { return usage_json(parts.engine.store_usage()); });
   methods.add("dispatcher.list", [parts](const Json&) -> RpcResult { return destinations_json(parts.dispatcher); });
   methods.add("dispatcher.set_state", [parts](const Json& params) { return set_state(parts.dispatcher, params); });
-  methods.add("stats.get_statistics", [parts](const Json& params) { return statistics(parts.engine.counters(), params); });
+  methods.add("stats.get_statistics", [parts](const Json& params) { return statistics(parts, params); });
 }
 
 }  // namespace perdure::app

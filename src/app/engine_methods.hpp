@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "admin/json_rpc.hpp"
+#include "app/capabilities.hpp"
 #include "dispatch/dispatcher.hpp"
 #include "engine/engine.hpp"
 #include "script/script_runner.hpp"
@@ -14,6 +15,7 @@ namespace perdure::app {
 struct EngineParts {
   engine::Engine& engine;
   dispatch::Dispatcher& dispatcher;
+  Capabilities& capabilities;
   const std::vector<script::ScriptRunner*>& runners;
 };
 

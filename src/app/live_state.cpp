@@ -22,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view store_name = "live.store", dispatcher_name = "dispatcher.state", snapshot_name = "snapshot",
+constexpr std::string_view store_name = "live.store", tables_name = "tables.store", tables_snapshot_name = "tables.snapshot",
+                           dispatcher_name = "dispatcher.state", snapshot_name = "snapshot",
                            dispatcher_snapshot_name = "dispatcher.snapshot";
 constexpr std::uint64_t smallest_store = 16ULL << 20;
 
@@ -132,9 +133,9 @@ Result<> LiveState::restore(const Config::State& state, const std::vector<std::s
     }
     return {};
   };
-  if (auto done = bring(store_name, snapshot_name, keeps_, [](const auto& from, const auto& to) { return store::copy_store(from, to); });
-      !done)
-    return done;
+  const auto copy_store = [](const std::string& from, const std::string& to) { return store::copy_store(from, to); };
+  if (auto done = bring(store_name, snapshot_name, keeps_, copy_store); !done) return done;
+  if (auto done = bring(tables_name, tables_snapshot_name, true, copy_store); !done) return done;
   return bring(dispatcher_name, dispatcher_snapshot_name, true, [](const auto& from, const auto& to) { return copy_file(from, to); });
 }
 
@@ -159,11 +160,13 @@ Result<> LiveState::save() {
   }
   if (keeps_ && is_file(store()))
     if (auto copied = store::copy_store(store(), fmt::format("{}/{}", state_directory_, snapshot_name)); !copied) return copied;
+  if (is_file(tables()))
+    if (auto copied = store::copy_store(tables(), fmt::format("{}/{}", state_directory_, tables_snapshot_name)); !copied) return copied;
   if (is_file(dispatcher()))
     if (auto copied = copy_file(dispatcher(), fmt::format("{}/{}", state_directory_, dispatcher_snapshot_name)); !copied) return copied;
   sync_folder(state_directory_);
   std::error_code ignored;
-  for (const auto& file : {store(), dispatcher()}) fs::remove(file, ignored);
+  for (const auto& file : {store(), tables(), dispatcher()}) fs::remove(file, ignored);
   fs::remove(folder_, ignored);
   return {};
 }

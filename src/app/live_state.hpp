@@ -22,6 +22,7 @@ class LiveState {
   [[nodiscard]] static Result<LiveState> prepare(const Config::State& state, const LivePlaces& places = {});
 
   [[nodiscard]] std::string store() const { return folder_ + "/live.store"; }
+  [[nodiscard]] std::string tables() const { return folder_ + "/tables.store"; }
   [[nodiscard]] std::string dispatcher() const { return folder_ + "/dispatcher.state"; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
   // Size of a new store: state.max_bytes, or less if the folder has less room.

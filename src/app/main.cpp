@@ -38,6 +38,7 @@ void add_engine(CLI::App& app, EngineArguments& arguments) {
   engine.add_option("--configuration", arguments.configuration);
   engine.add_option("--store", arguments.store);
   engine.add_option("--store-bytes", arguments.store_bytes);
+  engine.add_option("--tables", arguments.tables);
   engine.add_option("--dispatcher-state", arguments.dispatcher_state);
   engine.add_option("--quarantine", arguments.quarantine);
   engine.add_option("--channel", arguments.channel)->required();

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
+#include "base/text_file.hpp"
+#include "shared/state.hpp"
 #include "sip/uri.hpp"
 #include "transaction/record.hpp"
 
@@ -87,6 +90,41 @@ Result<> set_reply_codes(Config& config, const std::vector<std::string>& texts) 
   return {};
 }
 
+// Names that can be written in scripts and commands without quotes.
+Result<> check_name(std::string_view name) {
+  const auto is_good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  if (name.empty() || name.size() > 64 || !std::ranges::all_of(name, is_good))
+    return fail(fmt::format("'{}' is not a name of letters, digits, _ and -", name));
+  return {};
+}
+
+// "name=i:5" or "name=s:text", as Kamailio's shvset has it.
+Result<> set_shared_variables(Config& config, const std::vector<std::string>& texts) {
+  config.shared_variables.clear();
+  if (texts.size() > shared::variables_max) return fail(fmt::format("has more than {} variables", shared::variables_max));
+  for (const std::string_view text : texts) {
+    const std::size_t equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    if (auto checked = check_name(name); !checked) return checked;
+    const std::string_view value = equals == text.npos ? std::string_view{} : text.substr(equals + 1);
+    const auto number = value.starts_with("i:") ? number_from<std::int64_t>(value.substr(2)) : std::nullopt;
+    if (!number && !value.starts_with("s:")) return fail(fmt::format("\"{}\" is not name=i:NUMBER or name=s:TEXT", text));
+    config.shared_variables.emplace_back(name, number ? Value::of(*number) : Value::of(value.substr(2)));
+  }
+  return {};
+}
+
+Result<> begin_htable(Config& config, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked;
+  if (config.htables.size() >= htable::tables_max) return fail(fmt::format("more than {} hash tables", htable::tables_max));
+  config.htables.emplace_back().name = name;
+  return {};
+}
+
+constexpr SectionFamily families[] = {{"htable", begin_htable}};
+
 const Option table[] = {
     {"", "listen", R"(["udp:127.0.0.1:5060"])",
      "Addresses to receive on, each \"udp:address:port\" with a numeric IPv4 address or an IPv6 address in brackets. UDP is the transport "
@@ -105,6 +143,12 @@ const Option table[] = {
      "The routing script in Lua. Without it an embedded one runs, which relays to the numeric address in the Request-URI; it is for trying "
      "out on loopback only.",
      PathOption{[](Config& c) -> std::string& { return c.script; }}},
+
+    {"", "shv", "[]",
+     "Variables that the scripts of all workers share, `$shv(name)`, and what they begin with: each \"name=i:5\" or \"name=s:text\". "
+     "Others "
+     "begin with 0. They are lost with the engine; a persistent hash table is not.",
+     TextsOption{set_shared_variables}},
 
     {"state", "directory", R"("/var/lib/perdure")",
      "Folder for the control socket, process ids, snapshot and quarantine; made with access for the owner only. The live files are on "
@@ -130,6 +174,9 @@ const Option table[] = {
     {"state", "partitions", "16",
      "Parts of the store that workers share out. Fixed when the live file is made; at least the number of workers.",
      NumberOption{[](Config& c) -> std::uint32_t& { return c.state.partitions; }, 1, 256}},
+    {"state", "tables_max_bytes", R"("64MiB")",
+     "Most room for hash tables with `persist = true`, all together, in a store of their own. Fixed when the live file is made.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.state.tables_max_bytes; }, 8ULL << 20, 64ULL << 30}},
 
     {"transaction", "t1", R"("500ms")", "Estimate of the round-trip time: the first retransmission comes after T1 (RFC 3261 17.1.1.1).",
      DurationOption{[](Config& c) -> Duration& { return c.transaction.t1; }, 10ms, 10s}},
@@ -177,6 +224,26 @@ const Option table[] = {
     {"dispatcher", "load_expire", R"("2h")", "How long a call counts as load of its destination (algorithm 10) if nothing ends it.",
      DurationOption{[](Config& c) -> Duration& { return c.dispatcher.options.load_expire; }, 1s, 168h}},
 
+    {"htable.*", "autoexpire", R"("0s")", "How long an entry lives after its last change. 0: until it is removed. (Kamailio's autoexpire)",
+     DurationOption{[](Config& c) -> Duration& { return c.htables.back().autoexpire; }, 0s, 87600h}},
+    {"htable.*", "initval", "", "Value of a key that is not there, and what sht_inc begins with.",
+     OptionalNumberOption{[](Config& c) -> std::optional<std::int64_t>& { return c.htables.back().initval; }}},
+    {"htable.*", "updateexpire", "true", "A change of the value begins `autoexpire` anew.",
+     BooleanOption{[](Config& c) -> bool& { return c.htables.back().update_expire; }}},
+    {"htable.*", "max_entries", "100000", "Most entries. When there are so many, a further one is refused (-1) and counted.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.htables.back().entries_max; }, 1, 100'000'000}},
+    {"htable.*", "max_bytes", R"("64MiB")", "Most bytes of keys and texts, with 128 bytes for each entry.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.htables.back().bytes_max; }, 4ULL << 10, 64ULL << 30}},
+    {"htable.*", "persist", "false",
+     "The table lives in the store: it survives the death of the engine at any instruction, a restart and, with `durability = \"host\"`, "
+     "the "
+     "machine. Each change is one commit.",
+     BooleanOption{[](Config& c) -> bool& { return c.htables.back().persist; }}},
+    {"htable.*", "load", "",
+     "File with the first entries, a line each: `key i:5` or `key s:text`; a key with blanks stands in quotes. Read at the start, by a "
+     "persistent table only if it is empty, and by the method `htable.reload`.",
+     PathOption{[](Config& c) -> std::string& { return c.htables.back().load; }}},
+
     {"log", "level", R"("notice")", "Least serious lines that are written to standard error.",
      ChoiceOption{levels, [](Config& c, std::size_t i) { c.log_level = static_cast<log::Level>(i); }}},
 
@@ -211,6 +278,8 @@ struct TypeText {
   }
   std::string operator()(const SizeOption& o) const { return fmt::format("size, {} to {}", size_text(o.least), size_text(o.most)); }
   std::string operator()(const NumberOption& o) const { return fmt::format("number, {} to {}", o.least, o.most); }
+  std::string operator()(const BooleanOption&) const { return "true | false"; }
+  std::string operator()(const OptionalNumberOption&) const { return "number"; }
   std::string operator()(const ChoiceOption& o) const {
     std::string text;
     for (const auto choice : o.choices) text += fmt::format("{}\"{}\"", text.empty() ? "" : " | ", choice);
@@ -218,10 +287,18 @@ struct TypeText {
   }
 };
 
+// "htable.NAME" for the options of a family.
+std::string shown_section(std::string_view section) {
+  return section.ends_with('*') ? std::string(section.substr(0, section.size() - 1)) + "NAME" : std::string(section);
+}
+
 }  // namespace
 
 std::span<const Option> options() {
   return table;
+}
+std::span<const SectionFamily> section_families() {
+  return families;
 }
 
 std::string describe_type(const Option& option) {
@@ -244,11 +321,11 @@ std::string configuration_reference() {
   for (const auto& option : table) {
     if (option.section != section) {
       section = option.section;
-      out += section.empty() ? "\n## Top level\n" : fmt::format("\n## [{}]\n", section);
+      out += section.empty() ? "\n## Top level\n" : fmt::format("\n## [{}]\n", shown_section(section));
     }
-    out +=
-        fmt::format("\n### {}{}{}\n\n{}\n\n- Type: {}\n- Default: {}\n", option.section, option.section.empty() ? "" : ".", option.key,
-                    option.text, describe_type(option), option.default_value.empty() ? "none" : fmt::format("`{}`", option.default_value));
+    out += fmt::format("\n### {}{}{}\n\n{}\n\n- Type: {}\n- Default: {}\n", shown_section(option.section),
+                       option.section.empty() ? "" : ".", option.key, option.text, describe_type(option),
+                       option.default_value.empty() ? "none" : fmt::format("`{}`", option.default_value));
   }
   return out;
 }

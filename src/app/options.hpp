@@ -1,6 +1,7 @@
 #pragma once
 // The one table of configuration options: the parser reads it, docs/configuration.md is written from it.
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,15 +39,32 @@ struct ChoiceOption {
   void (*set)(Config&, std::size_t choice);
 };
 
+struct BooleanOption {
+  bool& (*member)(Config&);
+};
+struct OptionalNumberOption {
+  std::optional<std::int64_t>& (*member)(Config&);
+};
+
 struct Option {
-  std::string_view section;  // empty: top level
+  std::string_view section;  // empty: top level; "name.*": of each section [name.NAME]
   std::string_view key;
   std::string_view default_value;  // as TOML; empty: none, the option may be left out
   std::string_view text;           // one paragraph for the operator
-  std::variant<TextOption, PathOption, TextsOption, DurationOption, SizeOption, NumberOption, ChoiceOption> value;
+  std::variant<TextOption, PathOption, TextsOption, DurationOption, SizeOption, NumberOption, ChoiceOption, BooleanOption,
+               OptionalNumberOption>
+      value;
 };
 
 [[nodiscard]] std::span<const Option> options();
+
+// Sections that there can be several of, [section.NAME]. `begin` adds one, which the members of its options mean until the next; an error
+// says what is wrong with the name.
+struct SectionFamily {
+  std::string_view section;
+  Result<> (*begin)(Config& config, std::string_view name);
+};
+[[nodiscard]] std::span<const SectionFamily> section_families();
 
 // "duration, 1ms to 10s"
 [[nodiscard]] std::string describe_type(const Option& option);

@@ -102,6 +102,8 @@ class Server {
                                 live_->store(),
                                 "--store-bytes",
                                 std::to_string(live_->max_bytes()),
+                                "--tables",
+                                live_->tables(),
                                 "--dispatcher-state",
                                 live_->dispatcher(),
                                 "--quarantine",

@@ -16,6 +16,7 @@ void Run::reset() {
   waits_in = nullptr;
   continue_in.clear();
   results.clear();
+  locks_.release_all();
   if (decoded_) own_.clear();
   decoded_ = dirty_ = false;
 }

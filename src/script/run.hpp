@@ -7,6 +7,7 @@
 #include "proxy/route_runner.hpp"
 #include "script/sql_results.hpp"
 #include "script/variables.hpp"
+#include "shared/named_locks.hpp"
 
 struct lua_State;
 
@@ -45,6 +46,10 @@ struct Run {
   // Ready for the next run; keeps its capacity.
   void reset();
 
+  // Locks that the callback holds, those of the runs nested in it included; what is left at its end, or when it
+  // begins to wait, is given back.
+  [[nodiscard]] shared::NamedLocks::Holder& locks() { return outer ? outer->locks() : locks_; }
+
   // The transaction's variables. A branch route works on those of the run that relays, so that what it sets is kept.
   [[nodiscard]] Variables& variables();
   // Call after every change.
@@ -55,6 +60,7 @@ struct Run {
  private:
   [[nodiscard]] bool shares_variables() const;
   Variables own_;
+  shared::NamedLocks::Holder locks_;
   bool decoded_ = false, dirty_ = false;
 };
 

@@ -92,6 +92,7 @@ bool ScriptRunner::ended(std::unique_ptr<Run> run, const Result<>& called) {
   current_ = run->outer;
   if (!called) context.wait = 0;  // it failed on its way to a wait
   if (context.wait) {
+    run->locks().release_all();  // others would stand still while this one waits
     waiting_[&context] = std::move(run);
     return true;
   }

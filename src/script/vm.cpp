@@ -60,7 +60,12 @@ void remove_members(lua_State* lua, const char* library, std::initializer_list<c
 
 }  // namespace
 
-Vm::Vm(const ScriptOptions& options, Random& random) : options_(options), random_(random), lua_(luaL_newstate()) {
+Vm::Vm(const ScriptOptions& options, Random& random)
+    : options_(options),
+      own_state_(options.shared ? nullptr : std::make_unique<shared::State>()),
+      shared_(options.shared ? options.shared : own_state_.get()),
+      random_(random),
+      lua_(luaL_newstate()) {
   PERDURE_ASSERT(lua_ != nullptr);
   luaJIT_setmode(lua_, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   lua_pushlightuserdata(lua_, const_cast<char*>(&registry_key));
@@ -101,8 +106,7 @@ void Vm::open_libraries() {
 void Vm::register_functions() {
   lua_newtable(lua_);
   for (const Module& module : modules()) {
-    if (module.name == "dispatcher" && !options_.dispatcher) continue;
-    if (module.name == "sqlops" && options_.databases.empty()) continue;
+    if (module.configured && !module.configured(options_)) continue;
     if (!module.name.empty()) lua_newtable(lua_);
     for (const Function& function : module.functions()) {
       lua_pushlstring(lua_, function.name.data(), function.name.size());
@@ -456,8 +460,7 @@ bool Vm::take_arguments(lua_State* lua, const Function& function, Call& call) {
 
 int Vm::call_by_name(Call& call) {
   const Function* function = find_function(call.text(0));
-  if (!function || (function->module == "dispatcher" && !options_.dispatcher))
-    return call.fail("there is no function " + std::string(call.text(0)));
+  if (!function || !is_configured(*function, options_)) return call.fail("there is no function " + std::string(call.text(0)));
   if (!(function->routes & routes::of(call.run.kind)))
     return call.fail(full_name(*function) + " cannot be called in " + std::string(route_name(call.run.kind)));
   const Parameters& parameters = function->parameters;

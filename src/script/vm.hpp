@@ -14,6 +14,8 @@
 #include "script/regex_cache.hpp"
 #include "script/script_runner.hpp"
 #include "script/text_template.hpp"
+#include "script/table_iterators.hpp"
+#include "shared/state.hpp"
 
 struct lua_State;
 struct lua_Debug;
@@ -54,6 +56,8 @@ class Vm {
   [[nodiscard]] dispatch::Dispatcher* dispatcher() const { return options_.dispatcher; }
   // Null if there is none of that name.
   [[nodiscard]] const Database* database(std::string_view name) const;
+  [[nodiscard]] htable::Tables& tables() const { return *options_.tables; }  // KSR.htable is there only with them
+  [[nodiscard]] shared::State& shared() const { return *shared_; }
   [[nodiscard]] Random& random() { return random_; }
   // Null, and an error text, if there is no such variable. Lives until the next one is asked for.
   [[nodiscard]] const PseudoVariable* pseudo_variable(std::string_view text, std::string& error);
@@ -71,6 +75,8 @@ class Vm {
   TextMap<Value> script_variables;
   // False: there are script_variables_max already.
   [[nodiscard]] bool set_script_variable(std::string_view name, const Value& value);
+  // Iterators over hash tables by their names, until the script ends them.
+  TableIterators table_iterators;
   std::string scratch;
 
  private:
@@ -95,6 +101,8 @@ class Vm {
   [[nodiscard]] std::string error_text(lua_State* thread) const;
 
   const ScriptOptions options_;
+  std::unique_ptr<shared::State> own_state_;  // if the options give none
+  shared::State* const shared_;
   Random& random_;
   lua_State* lua_ = nullptr;
   Run* innermost_ = nullptr;

@@ -65,13 +65,30 @@ const Sample samples[] = {
        return codes.size() == 2 && codes[0].first == 404 && codes[0].last == 404 && codes[1].first == 500 && codes[1].last == 599;
      }},
     {"dispatcher.load_expire", R"("1h")", [](const Config& c) { return c.dispatcher.options.load_expire == 1h; }},
+    {"shv", R"(["x=i:5", "name=s:a text"])",
+     [](const Config& c) {
+       return c.shared_variables.size() == 2 && c.shared_variables[0].second == Value::of(std::int64_t{5}) &&
+              c.shared_variables[1].second == Value::of("a text");
+     }},
+    {"state.tables_max_bytes", R"("16MiB")", [](const Config& c) { return c.state.tables_max_bytes == 16ULL << 20; }},
+    {"htable.t.autoexpire", R"("30s")", [](const Config& c) { return !c.htables.empty() && c.htables[0].autoexpire == 30s; }},
+    {"htable.t.initval", "-7", [](const Config& c) { return !c.htables.empty() && c.htables[0].initval == -7; }},
+    {"htable.t.updateexpire", "false", [](const Config& c) { return !c.htables.empty() && !c.htables[0].update_expire; }},
+    {"htable.t.max_entries", "12", [](const Config& c) { return !c.htables.empty() && c.htables[0].entries_max == 12; }},
+    {"htable.t.max_bytes", R"("1MiB")", [](const Config& c) { return !c.htables.empty() && c.htables[0].bytes_max == 1ULL << 20; }},
+    {"htable.t.persist", "true", [](const Config& c) { return !c.htables.empty() && c.htables[0].persist; }},
+    {"htable.t.load", R"("t.list")",
+     [](const Config& c) { return !c.htables.empty() && c.htables[0].load == "/etc/perdure/t.list" && c.htables[0].name == "t"; }},
     {"log.level", R"("debug")", [](const Config& c) { return c.log_level == log::Level::Debug; }},
     {"engine.watchdog", R"("5s")", [](const Config& c) { return c.engine.watchdog == 5s; }},
     {"engine.receive_buffer", R"("1MiB")", [](const Config& c) { return c.engine.receive_buffer_bytes == 1ULL << 20; }},
 };
 
 std::string name_of(const Option& option) {
-  return option.section.empty() ? std::string(option.key) : fmt::format("{}.{}", option.section, option.key);
+  // Of sections that there can be several of, the samples name one `t`.
+  const auto section =
+      option.section.ends_with('*') ? fmt::format("{}t", option.section.substr(0, option.section.size() - 1)) : std::string(option.section);
+  return section.empty() ? std::string(option.key) : fmt::format("{}.{}", section, option.key);
 }
 
 TEST(Config, EveryOptionHasASample) {
@@ -225,6 +242,20 @@ TEST(Config, PortZeroLetsTheKernelChoose) {
   const auto listen = parse_listen("udp:127.0.0.1:0");
   ASSERT_TRUE(listen.has_value());
   EXPECT_EQ(listen->address.port, 0);
+}
+
+TEST(Config, SectionsOfANameEachBeginWithTheDefaults) {
+  const auto config = parse_config("[htable.a]\npersist = true\n[htable.b]\n", file);
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->htables.size(), 2U);
+  EXPECT_TRUE(config->htables[0].persist);
+  EXPECT_FALSE(config->htables[1].persist);
+  EXPECT_EQ(config->htables[1].entries_max, 100'000U);
+  EXPECT_EQ(error_of("[htable.a]\n[htable.b]\npersits = true\n"),
+            std::string(file) + ":3: unknown key 'persits' in [htable.b]; is 'persist' meant?");
+  EXPECT_EQ(error_of("[htable]\nsize = 5\n"), std::string(file) + ":2: 'size' must be a section: [htable.size]");
+  EXPECT_EQ(error_of("[htable.\"a b\"]\n"), std::string(file) + ":1: 'a b' is not a name of letters, digits, _ and -");
+  EXPECT_EQ(error_of("shv = [\"x\"]\n").substr(0, std::string(file).size() + 4), std::string(file) + ":1: ");
 }
 
 TEST(Config, WorkersAreAtMostPartitionsAndAtLeastOne) {

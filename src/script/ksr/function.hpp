@@ -19,6 +19,7 @@ namespace perdure::script {
 class Call;
 class ScriptRunner;
 class Vm;
+struct ScriptOptions;
 
 // Ends the wait of a run, from any thread. A copy may outlive the run, but not the worker.
 class Waker {
@@ -150,13 +151,19 @@ struct Function {
 [[nodiscard]] std::span<const Function> dispatcher_functions();
 [[nodiscard]] std::span<const Function> async_functions();
 [[nodiscard]] std::span<const Function> sqlops_functions();
+[[nodiscard]] std::span<const Function> htable_functions();
+[[nodiscard]] std::span<const Function> cfgutils_functions();
+[[nodiscard]] std::span<const Function> counters_functions();
+[[nodiscard]] std::span<const Function> statistics_functions();
 
 // All of them, in the order of the reference.
 struct Module {
   std::string_view name, title;
   std::span<const Function> (*functions)();
+  bool (*configured)(const ScriptOptions& options) = nullptr;  // false: KSR.name is nil; null: it is always there
 };
 [[nodiscard]] std::span<const Module> modules();
+[[nodiscard]] bool is_configured(const Function& function, const ScriptOptions& options);
 
 // The function that a script means by "tm.t_relay", "t_relay" or "info"; null: there is none.
 [[nodiscard]] const Function* find_function(std::string_view name);

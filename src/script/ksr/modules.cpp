@@ -1,5 +1,8 @@
 // The modules in the order of the reference.
+#include <algorithm>
+
 #include "script/ksr/function.hpp"
+#include "script/script_runner.hpp"
 
 namespace perdure::script {
 namespace {
@@ -22,15 +25,24 @@ const Module table[] = {
     {"textops", "Tests and changes of text", textops_functions},
     {"xlog", "Log lines with variables", xlog_functions},
     {"corex", "Core, more", corex_functions},
-    {"dispatcher", "Dispatcher", dispatcher_functions},
     {"async", "Callbacks that go on later", async_functions},
-    {"sqlops", "Databases", sqlops_functions},
+    {"sqlops", "Databases", sqlops_functions, [](const ScriptOptions& options) { return !options.databases.empty(); }},
+    {"dispatcher", "Dispatcher", dispatcher_functions, [](const ScriptOptions& options) { return options.dispatcher != nullptr; }},
+    {"htable", "Hash tables", htable_functions, [](const ScriptOptions& options) { return options.tables != nullptr; }},
+    {"cfgutils", "Locks and chance", cfgutils_functions},
+    {"counters", "Counters", counters_functions},
+    {"statistics", "Counters, as the statistics module has them", statistics_functions},
 };
 
 }  // namespace
 
 std::span<const Module> modules() {
   return table;
+}
+
+bool is_configured(const Function& function, const ScriptOptions& options) {
+  const auto found = std::ranges::find(table, function.module, &Module::name);
+  return found == std::end(table) || !found->configured || found->configured(options);
 }
 
 const Function* find_function(std::string_view name) {

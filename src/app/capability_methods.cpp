@@ -1,0 +1,189 @@
+#include "app/capability_methods.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text_file.hpp"
+
+namespace perdure::app {
+namespace {
+
+using admin::Json;
+using admin::rpc_fail;
+using admin::RpcResult;
+using admin::rpc_code::invalid_params;
+using htable::Table;
+
+// A key or text: numbers stand for their text.
+std::optional<std::string> text_of(const Json& params, std::size_t index, std::string_view name) {
+  const Json& given = admin::parameter(params, index, name);
+  if (given.is_string()) return given.get<std::string>();
+  if (given.is_number_integer()) return std::to_string(given.get<std::int64_t>());
+  return std::nullopt;
+}
+
+Json value_json(const Value& value) {
+  return value.is_number ? Json(value.number) : Json(value.text);
+}
+
+// ---- hash tables ----
+
+// Calls `f` with the table that the first parameter names.
+template <class F>
+RpcResult with_table(Capabilities& capabilities, const Json& params, F&& f) {
+  const auto name = text_of(params, 0, "table");
+  if (!name) return rpc_fail("the first parameter is the name of a hash table", invalid_params);
+  Table* const table = capabilities.tables().find(*name);
+  if (!table) return rpc_fail(fmt::format("there is no hash table '{}'", *name));
+  return f(*table);
+}
+template <class F>
+RpcResult with_entry(Capabilities& capabilities, const Json& params, F&& f) {
+  return with_table(capabilities, params, [&](Table& table) -> RpcResult {
+    const auto key = text_of(params, 1, "key");
+    return key ? f(table, *key) : rpc_fail("the second parameter is a key", invalid_params);
+  });
+}
+
+Json dump(const Table& table, Time now) {
+  Json parts = Json::array();
+  std::vector<Table::View> views;
+  for (std::size_t i = 0; i < table.shard_count(); ++i) {
+    views.clear();
+    table.list(i, now, views);
+    if (views.empty()) continue;
+    Json entries = Json::array();
+    for (const auto& view : views)
+      entries.push_back({{"name", view.key}, {"value", value_json(view.value)}, {"type", view.value.is_number ? "int" : "str"}});
+    parts.push_back({{"entry", i}, {"size", views.size()}, {"slot", std::move(entries)}});
+  }
+  return parts;
+}
+
+RpcResult get(const Table& table, const std::string& key, Time now) {
+  Value value;
+  if (!table.get(key, now, value)) return rpc_fail(fmt::format("there is no key '{}' in hash table '{}'", key, table.name()));
+  return Json{{"item", {{"name", key}, {"value", value_json(value)}}}};
+}
+
+RpcResult set(Table& table, const std::string& key, const Value& value, Time now) {
+  switch (table.set(key, value, now)) {
+    case htable::Change::Full:
+      return rpc_fail(fmt::format("hash table '{}' is full", table.name()));
+    case htable::Change::TooLong:
+      return rpc_fail("the key or the text is too long", invalid_params);
+    case htable::Change::Done:
+    case htable::Change::NoNumber:
+      break;
+  }
+  return Json::object();
+}
+
+Json list(const htable::Tables& tables) {
+  Json all = Json::array();
+  for (const auto& table : tables.all()) {
+    const auto& options = table->options();
+    all.push_back({{"name", options.name},
+                   {"dbtable", ""},
+                   {"dbmode", 0},
+                   {"expire", options.autoexpire.count() / 1'000'000},
+                   {"updateexpire", options.update_expire ? 1 : 0},
+                   {"size", table->shard_count()},
+                   {"dmqreplicate", 0},
+                   {"persist", options.persist},
+                   {"load", options.load}});
+  }
+  return all;
+}
+
+Json statistics(const htable::Tables& tables) {
+  Json all = Json::array();
+  for (const auto& table : tables.all()) {
+    const auto one = table->statistics();
+    all.push_back({{"name", table->name()},
+                   {"slots", one.shards},
+                   {"all", one.entries},
+                   {"min", one.fewest},
+                   {"max", one.most},
+                   {"bytes", one.bytes},
+                   {"refused", one.refused},
+                   {"expired", one.expired}});
+  }
+  return all;
+}
+
+void add_htable_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& all) {
+  methods.add("htable.dump", [&](const Json& params) {
+    return with_table(all, params, [&](Table& table) -> RpcResult { return dump(table, engine.now()); });
+  });
+  methods.add("htable.get", [&](const Json& params) {
+    return with_entry(all, params, [&](Table& table, const std::string& key) { return get(table, key, engine.now()); });
+  });
+  methods.add("htable.sets", [&](const Json& params) {
+    return with_entry(all, params, [&](Table& table, const std::string& key) -> RpcResult {
+      const auto text = text_of(params, 2, "value");
+      return text ? set(table, key, Value::of(std::string_view(*text)), engine.now())
+                  : rpc_fail("the third parameter is a text", invalid_params);
+    });
+  });
+  methods.add("htable.seti", [&](const Json& params) {
+    return with_entry(all, params, [&](Table& table, const std::string& key) -> RpcResult {
+      const Json& number = admin::parameter(params, 2, "value");
+      if (!number.is_number_integer()) return rpc_fail("the third parameter is a number", invalid_params);
+      return set(table, key, Value::of(number.get<std::int64_t>()), engine.now());
+    });
+  });
+  methods.add("htable.delete", [&](const Json& params) {
+    return with_entry(all, params, [](Table& table, const std::string& key) -> RpcResult {
+      (void)table.erase(key);
+      return Json::object();
+    });
+  });
+  methods.add("htable.reload", [&](const Json& params) {
+    return with_table(all, params, [&](Table& table) -> RpcResult {
+      if (auto done = all.tables().reload(table, engine.now()); !done) return rpc_fail(done.error().message);
+      return Json::object();
+    });
+  });
+  methods.add("htable.listTables", [&](const Json&) -> RpcResult { return list(all.tables()); });
+  methods.add("htable.stats", [&](const Json&) -> RpcResult { return statistics(all.tables()); });
+}
+
+// ---- shared variables ----
+
+Json variable_json(const std::string& name, const Value& value) {
+  return {{"name", name}, {"type", value.is_number ? "int" : "string"}, {"value", value_json(value)}};
+}
+
+RpcResult get_variables(shared::State& state, const Json& params) {
+  const auto wanted = text_of(params, 0, "name");
+  if (!wanted) {
+    Json all = Json::array();
+    for (const auto& [name, value] : state.variables()) all.push_back(variable_json(name, value));
+    return all;
+  }
+  const auto value = state.variable(*wanted);
+  if (!value) return rpc_fail(fmt::format("there is no shared variable '{}'", *wanted));
+  return variable_json(*wanted, *value);
+}
+
+RpcResult set_variable(shared::State& state, const Json& params) {
+  const auto name = text_of(params, 0, "name"), type = text_of(params, 1, "type"), text = text_of(params, 2, "value");
+  const bool is_number = type == "int";
+  if (!name || !text || (!is_number && type != "str" && type != "string"))
+    return rpc_fail("parameters are: name, type (int or str), value", invalid_params);
+  const auto number = is_number ? number_from<std::int64_t>(*text) : std::optional<std::int64_t>(0);
+  if (!number) return rpc_fail(fmt::format("'{}' is not a number", *text), invalid_params);
+  if (!state.set_variable(*name, is_number ? Value::of(*number) : Value::of(std::string_view(*text))))
+    return rpc_fail("there is no room for the variable");
+  return Json::object();
+}
+
+}  // namespace
+
+void add_capability_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& capabilities) {
+  add_htable_methods(methods, engine, capabilities);
+  methods.add("pv.shvGet", [&](const Json& params) { return get_variables(capabilities.shared(), params); });
+  methods.add("pv.shvSet", [&](const Json& params) { return set_variable(capabilities.shared(), params); });
+}
+
+}  // namespace perdure::app
