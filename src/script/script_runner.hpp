@@ -34,9 +34,9 @@ struct ScriptOptions {
   std::string text;                                             // used if `path` is empty; empty, too: embedded_script()
   std::map<std::string, Database, std::less<>> databases = {};  // by name; none: KSR.sqlops is nil
   dispatch::Dispatcher* dispatcher = nullptr;                   // null: KSR.dispatcher is nil. Outlives the runner.
-  std::int64_t (*wall_us)() = nullptr;         // wall clock in microseconds since 1970, for $TS and its like; null: they are 0
-  htable::Tables* tables = nullptr;            // null: KSR.htable is nil. Outlives the runner.
-  shared::State* shared = nullptr;             // null: each script has one of its own. Outlives the runner.
+  std::int64_t (*wall_us)() = nullptr;  // wall clock in microseconds since 1970, for $TS and its like; null: they are 0
+  htable::Tables* tables = nullptr;     // null: KSR.htable is nil. Outlives the runner.
+  shared::State* shared = nullptr;      // null: each script has one of its own. Outlives the runner.
   // Lua instructions of one callback with all that it calls; then it is stopped with an error. Loading a script may take 100 times as many.
   std::uint64_t instruction_limit = 1'000'000;
   std::uint64_t memory_limit_bytes = 256ULL << 20;  // of the Lua heap of one worker

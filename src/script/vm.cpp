@@ -318,6 +318,17 @@ const TextTemplate* Vm::text_template(std::string_view text, std::string& error)
   return text_templates_.emplace(text, std::make_unique<TextTemplate>(std::move(*parsed))).first->second.get();
 }
 
+const Substitution* Vm::substitution(std::string_view text, std::string& error) {
+  if (const auto found = substitutions_.find(text); found != substitutions_.end()) return found->second.get();
+  auto compiled = Substitution::compile(text);
+  if (!compiled) {
+    error = compiled.error().message;
+    return nullptr;
+  }
+  if (substitutions_.size() >= text_templates_max) substitutions_.clear();
+  return substitutions_.emplace(text, std::move(*compiled)).first->second.get();
+}
+
 bool Vm::set_script_variable(std::string_view name, const Value& value) {
   if (script_variables.size() >= script_variables_max && !script_variables.contains(name)) return false;
   script_variables.insert_or_assign(std::string(name), value);

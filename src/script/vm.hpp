@@ -13,8 +13,9 @@
 #include "script/pseudo_variable.hpp"
 #include "script/regex_cache.hpp"
 #include "script/script_runner.hpp"
-#include "script/text_template.hpp"
 #include "script/table_iterators.hpp"
+#include "script/text_template.hpp"
+#include "script/transformation.hpp"
 #include "shared/state.hpp"
 
 struct lua_State;
@@ -68,6 +69,8 @@ class Vm {
   [[nodiscard]] const TextTemplate* text_template(std::string_view text, std::string& error);
   // Wall clock, microseconds since 1970.
   [[nodiscard]] std::int64_t wall_us() const { return options_.wall_us ? options_.wall_us() : 0; }
+  // A sed-like expression; null, and an error text, if it cannot be compiled. Lives until the next one is asked for.
+  [[nodiscard]] const Substitution* substitution(std::string_view text, std::string& error);
   ValueBuffers value_buffers;
   // $sbranch(…), which pvx.sbranch_append adds to the target set.
   proxy::Target static_branch;
@@ -122,6 +125,7 @@ class Vm {
 
   TextMap<std::unique_ptr<PseudoVariable>> pseudo_variables_;
   TextMap<std::unique_ptr<TextTemplate>> text_templates_;
+  TextMap<std::shared_ptr<const Substitution>> substitutions_;
   RegexCache regexes_;
   std::vector<std::string> functions_;
 };

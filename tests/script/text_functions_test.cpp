@@ -52,6 +52,19 @@ const Row rows[] = {
     {"KSR.textops.search_hf('X-P', '(', 'a')", "error default.lua:4: KSR.textops.search_hf: \"(\" is no regular expression"},
     {"KSR.textops.remove_hf_re('^Y-')", "number -1"},
     {"KSR.textops.remove_hf_idx('Via', 0)", "error default.lua:4: KSR.textops.remove_hf_idx: a message cannot do without Via"},
+    {"KSR.textops.subst_uri('/bob/carol/') and KSR.pv.get('$ru')", "string sip:carol:pw@192.0.2.1:5070;transport=tcp;x=y;lr"},
+    {"KSR.textops.subst_user('/b(.)b/x$rm\\\\1/') and KSR.pv.get('$rU')", "string xINVITEo"},
+    {"KSR.textops.subst_user('/zz/y/')", "number -1"},
+    {"KSR.textops.subst_uri('/.*/none/')", "error default.lua:4: KSR.textops.subst_uri: \"none\" is no URI"},
+    {"KSR.textops.subst_user('/(/y/')", "error default.lua:4: KSR.textops.subst_user: \"/(/y/\" has a bad regular expression"},
+    {"KSR.textops.subst_hf('Via', '/UDP/TCP/', 'a')", "error default.lua:4: KSR.textops.subst_hf: not of Via"},
+    {"KSR.textopsx.fnmatch('abc', 'a*')", "number 0"},
+    {"KSR.textopsx.fnmatch('abc', 'A*')", "number -1"},
+    {"KSR.textopsx.fnmatch_ex('abc', 'A*', 'i')", "number 0"},
+    {"KSR.textopsx.hf_value_exists('X-List', 'two')", "number 1"},
+    {"KSR.textopsx.hf_value_exists('X-List', 'x')", "number -1"},
+    {"KSR.textopsx.exclude_hf_value('X-List', 'x')", "number -1"},
+    {"KSR.textopsx.exclude_hf_value('Via', 'x')", "error default.lua:4: KSR.textopsx.exclude_hf_value: not of Via"},
     {"KSR.siputils.uri_param('transport')", "number -1"},
     {"KSR.siputils.uri_param('lr')", "number 1"},
     {"KSR.siputils.uri_param_value('transport', 'tcp')", "number 1"},
@@ -115,6 +128,31 @@ TEST(TextFunctions, HeadersAreRemovedByNameAndIndex) {
   bytes = forwarded("KSR.textops.remove_hf_idx('X-List', -1)");
   EXPECT_NE(bytes.find("X-List: one"), std::string::npos) << bytes;
   EXPECT_EQ(bytes.find("X-List: three"), std::string::npos) << bytes;
+}
+
+TEST(TextFunctions, SubstitutionsChangeBodyAndHeaders) {
+  auto bytes = forwarded("KSR.textops.subst_body('/v=0/version=none/')");
+  EXPECT_TRUE(bytes.ends_with("\r\n\r\nversion=none\r\n")) << bytes;
+  EXPECT_NE(bytes.find("\r\nContent-Length: 14\r\n"), std::string::npos) << bytes;
+  bytes = forwarded("KSR.textops.subst_hf('X-List', '/e/E/g', 'a')");
+  EXPECT_NE(bytes.find("\r\nX-List: onE, two\r\nX-List: thrEE\r\n"), std::string::npos) << bytes;
+}
+
+TEST(TextFunctions, ValuesGoInAndOutOfLists) {
+  auto bytes = forwarded("KSR.textopsx.exclude_hf_value('X-List', 'TWO')");
+  EXPECT_NE(bytes.find("\r\nX-List: one\r\nX-List: three\r\n"), std::string::npos) << bytes;
+  bytes = forwarded("KSR.textopsx.exclude_hf_value('X-List', 'three')");
+  EXPECT_EQ(bytes.find("three"), std::string::npos) << bytes;
+  bytes = forwarded("KSR.textopsx.include_hf_value('X-List', 'four') KSR.textopsx.include_hf_value('X-List', 'one')");
+  EXPECT_NE(bytes.find("\r\nX-List: four\r\n"), std::string::npos) << bytes;
+  EXPECT_EQ(bytes.find("\r\nX-List: one\r\n"), std::string::npos) << bytes;
+}
+
+TEST(TextFunctions, ARemovedBodyLeavesNoTypeAndLengthZero) {
+  const auto bytes = forwarded("KSR.textopsx.remove_body()");
+  EXPECT_TRUE(bytes.ends_with("\r\n\r\n")) << bytes;
+  EXPECT_NE(bytes.find("\r\nContent-Length: 0\r\n"), std::string::npos) << bytes;
+  EXPECT_EQ(bytes.find("Content-Type"), std::string::npos) << bytes;
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ constexpr auto integer = Returns::Integer;
 const Function table[] = {
     {"cfgutils", "lock", "string name", integer, routes::any,
      "Takes a lock that scripts of all workers respect who take it, too; one callback can take it several times.",
-     "Waits 50 ms at most, then -1, so that two callbacks never wait for each other for ever. It is given back when the callback ends or waits.",
+     "Waits 50 ms at most, then -1, so that two callbacks never wait for each other for ever. It is given back when the callback ends or "
+     "waits.",
      lock},
     {"cfgutils", "trylock", "string name", integer, routes::any, "The same without waiting; -1: another callback has it.", "", try_lock},
     {"cfgutils", "unlock", "string name", integer, routes::any, "Gives a lock back.", "-1 if it is not held.", unlock},

@@ -144,6 +144,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> rr_functions();
 [[nodiscard]] std::span<const Function> siputils_functions();
 [[nodiscard]] std::span<const Function> textops_functions();
+[[nodiscard]] std::span<const Function> textopsx_functions();
 [[nodiscard]] std::span<const Function> maxfwd_functions();
 [[nodiscard]] std::span<const Function> sanity_functions();
 [[nodiscard]] std::span<const Function> xlog_functions();

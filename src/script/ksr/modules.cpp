@@ -23,6 +23,7 @@ const Module table[] = {
     {"sanity", "Sanity checks", sanity_functions},
     {"siputils", "Tests of messages and URIs", siputils_functions},
     {"textops", "Tests and changes of text", textops_functions},
+    {"textopsx", "Values in headers, body", textopsx_functions},
     {"xlog", "Log lines with variables", xlog_functions},
     {"corex", "Core, more", corex_functions},
     {"async", "Callbacks that go on later", async_functions},

@@ -135,6 +135,63 @@ int set_body(Call& call) {
   return 1;
 }
 
+// The text with the expression applied; nullopt: it does not match, or after call.fail().
+std::optional<std::string> substituted(Call& call, std::string_view expression, std::string_view text) {
+  std::string error, out, replacement;
+  const auto* substitution = call.vm.substitution(expression, error);
+  if (!substitution) {
+    (void)call.fail(std::move(error));
+    return std::nullopt;
+  }
+  std::size_t written = 0;
+  const int matches = substitution->run(call, text, replacement, [&](std::size_t begin, std::size_t end, std::string_view with) {
+    out.append(text.substr(written, begin - written)).append(with);
+    written = end;
+  });
+  if (matches <= 0) return std::nullopt;
+  return out += text.substr(written);
+}
+
+int substitute_uri(Call& call) {
+  const auto changed = substituted(call, call.text(0), request_uri(call));
+  return changed && set_request_uri(call, *changed) ? 1 : -1;
+}
+int substitute_user(Call& call) {
+  const auto uri = sip::Uri::parse(request_uri(call));
+  const auto changed = uri ? substituted(call, call.text(0), uri->user) : std::nullopt;
+  return changed && set_request_uri_part(call, UriPart::User, *changed) ? 1 : -1;
+}
+
+// In place, so that several substitutions of one body add up; what one has replaced another does not see.
+int substitute_body(Call& call) {
+  std::string error, replacement;
+  const auto* substitution = call.vm.substitution(call.text(0), error);
+  if (!substitution) return call.fail(std::move(error));
+  const std::string_view body = call.message().body();
+  const std::size_t start = call.message().bytes().size() - body.size();
+  const int count = substitution->run(call, body, replacement, [&](std::size_t begin, std::size_t end, std::string_view with) {
+    call.context().edits->replace_range(static_cast<std::uint32_t>(start + begin), static_cast<std::uint32_t>(start + end), with);
+  });
+  return truth(count > 0);
+}
+
+// KSR.textops.subst_hf(name, expression, which): f the first header of that name, l the last, a all.
+int substitute_header(Call& call) {
+  const char which = call.text(2).empty() ? 'a' : call.text(2).front();
+  const auto count = static_cast<int>(header_count(call.message(), call.text(0)));
+  int result = -1;
+  for (int i = which == 'l' ? count - 1 : 0; i >= 0 && i < (which == 'f' ? std::min(count, 1) : count); ++i) {
+    const auto* field = header_at(call.message(), call.text(0), i);
+    if (!may_go(*field)) return call.fail("not of " + std::string(call.text(0)));
+    const auto changed = substituted(call, call.text(1), call.message().value(*field));
+    if (!changed) continue;
+    if (!is_one_line(*changed)) return call.fail("a line break cannot stand there");
+    call.context().edits->replace_value(*field, *changed);
+    result = 1;
+  }
+  return result;
+}
+
 constexpr auto integer = Returns::Integer;
 
 const Function table[] = {
@@ -189,6 +246,16 @@ const Function table[] = {
      "Where a text is in another, counted from 1; -2 if nowhere.", "", [](Call& call) { return find_text(call, false); }},
     {"textops", "str_ifind", "string text, string wanted", integer, routes::any, "The same but for upper and lower case.", "",
      [](Call& call) { return find_text(call, true); }},
+    {"textops", "subst_uri", "string expression", integer, routes::with_request,
+     "Changes the Request-URI by `/expression/replacement/flags`; -1 if it does not match.", "A result that is no URI is a script error.",
+     substitute_uri},
+    {"textops", "subst_user", "string expression", integer, routes::with_request, "The same for the user of the Request-URI.",
+     "A result that makes no URI is a script error.", substitute_user},
+    {"textops", "subst_body", "string expression", integer, routes::any, "The same for the body; Content-Length follows.", "",
+     substitute_body},
+    {"textops", "subst_hf", "string name, string expression, string which", integer, routes::any,
+     "The same for the value of a header: which is f the first, l the last, a all of that name.",
+     "Not of headers that a message cannot do without, Route and Record-Route: a script error.", substitute_header},
 };
 
 }  // namespace
