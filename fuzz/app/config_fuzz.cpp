@@ -107,7 +107,10 @@ void from_the_table(fuzz::Input& input) {
   Config expected = *defaults;
   std::string text;
   std::string_view section;
+  // Sections with a name of their own, [htable.NAME], have no place in a Config before they are read: any_text() is for them.
+  const auto is_named = [](const Option& option) { return option.section.ends_with('*'); };
   for (const auto& option : options()) {
+    if (is_named(option)) continue;
     if (option.section != section) text += "[" + std::string(option.section) + "]\n";
     section = option.section;
     text += line_of(option, input, expected);
@@ -117,7 +120,8 @@ void from_the_table(fuzz::Input& input) {
   const bool possible = expected.transaction.t2 >= expected.transaction.t1 && expected.workers <= expected.state.partitions;
   expect(config.has_value() == possible, "a file of allowed values is refused, or one of impossible values accepted");
   if (!config) return check_error(config.error().message);
-  for (const auto& option : options()) expect(std::visit(Reader{*config, expected}, option.value), "a value is not what was written");
+  for (const auto& option : options())
+    expect(is_named(option) || std::visit(Reader{*config, expected}, option.value), "a value is not what was written");
   expect(config->state.persist == expected.state.persist && config->state.clock == expected.state.clock &&
              config->state.durability == expected.state.durability && config->log_level == expected.log_level,
          "a choice is not what was written");
