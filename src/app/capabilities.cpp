@@ -4,13 +4,35 @@
 
 namespace perdure::app {
 
-Capabilities::Capabilities(const Config& config) : tables_(config.htables) {
+Capabilities::Capabilities(const Config& config)
+    : tables_(config.htables),
+      permissions_options_(config.permissions),
+      sources_(config.pike),
+      pipes_(config.pipes, config.pipelimit.interval) {
   for (const auto& [name, value] : config.shared_variables) (void)shared_.set_variable(name, value);
 }
 
 Result<std::unique_ptr<Capabilities>> Capabilities::create(const Config& config) {
   if (auto checked = htable::Tables::check(config.htables); !checked) return std::unexpected(checked.error());
-  return std::unique_ptr<Capabilities>(new Capabilities(config));
+  std::unique_ptr<Capabilities> made(new Capabilities(config));
+  auto lists = made->read_lists();
+  if (!lists) return std::unexpected(lists.error());
+  made->take_lists(std::move(*lists));
+  return made;
+}
+
+Result<Capabilities::Lists> Capabilities::read_lists() const {
+  Lists lists;
+  if (!permissions_options_.address_file.empty()) {
+    auto addresses = permissions::AddressList::load(permissions_options_.address_file);
+    if (!addresses) return std::unexpected(addresses.error());
+    lists.addresses = std::move(*addresses);
+  }
+  return lists;
+}
+
+void Capabilities::take_lists(Lists lists) {
+  permissions_.replace(std::move(lists.addresses));
 }
 
 void Capabilities::attach(store::Options options, Time now) {
@@ -37,6 +59,10 @@ void Capabilities::on_tick(Time now, std::int64_t wall_us) {
 void Capabilities::offer_to(script::ScriptOptions& options) {
   options.tables = tables_.all().empty() ? nullptr : &tables_;
   options.shared = &shared_;
+  options.permissions.permissions = permissions_options_.address_file.empty() ? nullptr : &permissions_;
+  options.permissions.tag_avp = permissions_options_.tag_avp;
+  options.sources = &sources_;
+  options.pipes = &pipes_;
 }
 
 }  // namespace perdure::app

@@ -6,6 +6,9 @@
 #include "app/config.hpp"
 #include "base/result.hpp"
 #include "htable/tables.hpp"
+#include "limit/pipes.hpp"
+#include "limit/sources.hpp"
+#include "permissions/address_list.hpp"
 #include "script/script_runner.hpp"
 #include "shared/state.hpp"
 #include "store/store.hpp"
@@ -16,6 +19,13 @@ class Capabilities {
  public:
   // Reads all lists; an error names file and line.
   [[nodiscard]] static Result<std::unique_ptr<Capabilities>> create(const Config& config);
+
+  // What a reload reads anew: all of it or, with an error, nothing.
+  struct Lists {
+    permissions::AddressList addresses;
+  };
+  [[nodiscard]] Result<Lists> read_lists() const;
+  void take_lists(Lists lists);
 
   // Persistent tables take over what the last engine left in the store that `store` names; tables get the entries of their files. Before
   // workers run. Calls do not wait for tables: what fails is logged, and they begin empty.
@@ -28,12 +38,19 @@ class Capabilities {
   void offer_to(script::ScriptOptions& options);
   [[nodiscard]] htable::Tables& tables() { return tables_; }
   [[nodiscard]] shared::State& shared() { return shared_; }
+  [[nodiscard]] limit::Sources& sources() { return sources_; }
+  [[nodiscard]] limit::Pipes& pipes() { return pipes_; }
+  [[nodiscard]] permissions::Permissions& permissions() { return permissions_; }
 
  private:
   explicit Capabilities(const Config& config);
 
   htable::Tables tables_;
   shared::State shared_;
+  const Config::Permissions permissions_options_;
+  permissions::Permissions permissions_;
+  limit::Sources sources_;
+  limit::Pipes pipes_;
 };
 
 }  // namespace perdure::app

@@ -178,10 +178,56 @@ RpcResult set_variable(shared::State& state, const Json& params) {
   return Json::object();
 }
 
+// ---- sources, pipes, addresses ----
+
+constexpr std::size_t sources_shown_max = 1000;
+
+Json sources_json(const limit::Sources& sources, const Json& params, Time now) {
+  const bool all = text_of(params, 0, "all") == "all";
+  Json list = Json::array();
+  for (const auto& view : sources.view(now, !all, sources_shown_max))
+    list.push_back({{"ip", view.address.ip_text()}, {"previous", view.previous}, {"current", view.current}, {"blocked", view.blocked}});
+  return list;
+}
+
+Json pipes_json(const limit::Pipes& pipes, Time now) {
+  Json list = Json::array();
+  for (const auto& view : pipes.view(now))
+    list.push_back({{"name", view.name},
+                    {"algorithm", limit::name(view.algorithm)},
+                    {"limit", view.limit},
+                    {"counter", view.counter},
+                    {"last_counter", view.last_counter},
+                    {"configured", view.configured}});
+  return list;
+}
+
+RpcResult set_pipe(limit::Pipes& pipes, const Json& params) {
+  const auto name = text_of(params, 0, "name"), algorithm_text = text_of(params, 1, "algorithm");
+  const Json& most = admin::parameter(params, 2, "limit");
+  const auto algorithm = limit::pipe_algorithm_from(algorithm_text.value_or(""));
+  if (!name || !algorithm || !most.is_number_unsigned() || most.get<std::uint64_t>() > UINT32_MAX)
+    return rpc_fail("parameters are: name, algorithm (TAILDROP or RED), limit", invalid_params);
+  if (!pipes.set(*name, *algorithm, most.get<std::uint32_t>())) return rpc_fail(fmt::format("there is no pipe '{}'", *name));
+  return Json::object();
+}
+
+Json addresses_json(const permissions::AddressList& addresses) {
+  Json list = Json::array();
+  for (const auto& entry : addresses.entries())
+    list.push_back(
+        {{"group", entry.group}, {"address", entry.network.ip_text()}, {"bits", entry.bits}, {"port", entry.port}, {"tag", entry.tag}});
+  return list;
+}
+
 }  // namespace
 
 void add_capability_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& capabilities) {
   add_htable_methods(methods, engine, capabilities);
+  methods.add("pike.list", [&](const Json& params) -> RpcResult { return sources_json(capabilities.sources(), params, engine.now()); });
+  methods.add("pl.get_pipes", [&](const Json&) -> RpcResult { return pipes_json(capabilities.pipes(), engine.now()); });
+  methods.add("pl.set_pipe", [&](const Json& params) { return set_pipe(capabilities.pipes(), params); });
+  methods.add("permissions.addressDump", [&](const Json&) -> RpcResult { return addresses_json(*capabilities.permissions().list()); });
   methods.add("pv.shvGet", [&](const Json& params) { return get_variables(capabilities.shared(), params); });
   methods.add("pv.shvSet", [&](const Json& params) { return set_variable(capabilities.shared(), params); });
 }

@@ -13,6 +13,8 @@
 #include "base/value.hpp"
 #include "dispatch/options.hpp"
 #include "htable/options.hpp"
+#include "limit/pipes.hpp"
+#include "limit/sources.hpp"
 #include "proxy/proxy.hpp"
 #include "store/types.hpp"
 
@@ -55,7 +57,18 @@ struct Config {
   } dispatcher;
 
   std::vector<std::pair<std::string, Value>> shared_variables;  // what $shv(name) begins with
-  std::vector<htable::TableOptions> htables;                    // [htable.NAME]
+  struct Permissions {
+    std::string address_file;  // absolute; empty: KSR.permissions is nil
+    std::string tag_avp;
+  } permissions;
+
+  limit::SourceOptions pike;
+  struct Pipelimit {
+    Duration interval{};
+  } pipelimit;
+  std::vector<limit::PipeOptions> pipes;  // [pipe.NAME]
+
+  std::vector<htable::TableOptions> htables;  // [htable.NAME]
 
   log::Level log_level = log::Level::Notice;
 

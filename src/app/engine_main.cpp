@@ -235,7 +235,7 @@ class EngineProcess {
     if (!attached_) return fail("this engine is not attached");
     const auto request = ReloadRequest::parse(payload);
     if (!request) return std::unexpected(request.error());
-    return app::reload({*engine_, runners_, *dispatcher_, config_}, *request);
+    return app::reload({*engine_, runners_, *dispatcher_, *capabilities_, config_}, *request);
   }
 
   void answer(const std::string& payload) {

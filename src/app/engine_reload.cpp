@@ -83,6 +83,8 @@ Result<> reload(const ReloadParts& parts, const ReloadRequest& request) {
   }
   if (destinations)
     if (auto list = dispatch::load_list(parts.config.dispatcher.list); !list) return std::unexpected(list.error());
+  auto lists = parts.capabilities.read_lists();
+  if (!lists) return std::unexpected(lists.error());
   if (request.script) {
     if (!request.force)
       if (auto checked = check_armed(parts, scripts); !checked) return checked;
@@ -94,7 +96,11 @@ Result<> reload(const ReloadParts& parts, const ReloadRequest& request) {
   }
   if (destinations)
     if (auto loaded = parts.dispatcher.reload(parts.config.dispatcher.list); !loaded) return std::unexpected(loaded.error());
-  log::notice("reloaded{}{}", request.script ? " the script" : "",
+  parts.capabilities.take_lists(std::move(*lists));
+  log::notice("reloaded{}{}",
+              request.script ? " the script"
+              : destinations ? ""
+                             : " the address list",
               !destinations    ? ""
               : request.script ? " and the destination list"
                                : " the destination list");

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/capabilities.hpp"
 #include "app/config.hpp"
 #include "base/result.hpp"
 #include "dispatch/dispatcher.hpp"
@@ -25,6 +26,7 @@ struct ReloadParts {
   engine::Engine& engine;
   std::vector<script::ScriptRunner*>& runners;  // of the workers
   dispatch::Dispatcher& dispatcher;
+  Capabilities& capabilities;
   const Config& config;
 };
 

@@ -220,6 +220,7 @@ void Server::add_methods() {
   add_reload("reload", true, true);
   add_reload("app_lua.reload", true, false);
   add_reload("dispatcher.reload", false, true);
+  add_reload("permissions.addressReload", false, false);
   methods_.add_late("stop", [this](const Json&, Done done) {
     if (!ready_) return done(rpc_fail("the server is starting"));
     stop(std::move(done));

@@ -23,11 +23,24 @@ class Tables;
 namespace perdure::shared {
 class State;
 }
+namespace perdure::permissions {
+class Permissions;
+}
+namespace perdure::limit {
+class Pipes;
+class Sources;
+}  // namespace perdure::limit
 
 namespace perdure::script {
 
 class Call;
 class Vm;
+
+// For KSR.permissions.
+struct PermissionsOptions {
+  const permissions::Permissions* permissions = nullptr;  // null: KSR.permissions is nil. Outlives the runner.
+  std::string tag_avp;                                    // AVP that gets the tag of a match; empty: none
+};
 
 struct ScriptOptions {
   std::string path;                                             // the script file
@@ -37,6 +50,9 @@ struct ScriptOptions {
   std::int64_t (*wall_us)() = nullptr;  // wall clock in microseconds since 1970, for $TS and its like; null: they are 0
   htable::Tables* tables = nullptr;     // null: KSR.htable is nil. Outlives the runner.
   shared::State* shared = nullptr;      // null: each script has one of its own. Outlives the runner.
+  PermissionsOptions permissions = {};
+  limit::Sources* sources = nullptr;  // null: KSR.pike is nil. Outlives the runner.
+  limit::Pipes* pipes = nullptr;      // null: KSR.pipelimit is nil. Outlives the runner.
   // Lua instructions of one callback with all that it calls; then it is stopped with an error. Loading a script may take 100 times as many.
   std::uint64_t instruction_limit = 1'000'000;
   std::uint64_t memory_limit_bytes = 256ULL << 20;  // of the Lua heap of one worker

@@ -58,6 +58,10 @@ class Vm {
   // Null if there is none of that name.
   [[nodiscard]] const Database* database(std::string_view name) const;
   [[nodiscard]] htable::Tables& tables() const { return *options_.tables; }  // KSR.htable is there only with them
+  [[nodiscard]] bool has_tables() const { return options_.tables != nullptr; }
+  [[nodiscard]] const PermissionsOptions& permissions() const { return options_.permissions; }
+  [[nodiscard]] limit::Sources& sources() const { return *options_.sources; }
+  [[nodiscard]] limit::Pipes& pipes() const { return *options_.pipes; }
   [[nodiscard]] shared::State& shared() const { return *shared_; }
   [[nodiscard]] Random& random() { return random_; }
   // Null, and an error text, if there is no such variable. Lives until the next one is asked for.

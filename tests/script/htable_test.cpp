@@ -148,6 +148,48 @@ TEST_F(HashTables, AreNilWithoutAnyConfigured) {
   EXPECT_TRUE(first(bench.receive(Request{}), "SIP/2.0 299"));
 }
 
+TEST_F(HashTables, Variables) {
+  for (const char* key : {"abc", "abd", "xab"})
+    ASSERT_EQ(tables.find("a")->set(key, perdure::Value::of("v" + std::string(key)), Time(0s)), htable::Change::Done);
+  ASSERT_EQ(tables.find("a")->set("five", perdure::Value::of(std::int64_t{5}), Time(0s)), htable::Change::Done);
+  const Row rows[] = {
+      {"", "KSR.pv.get('$sht(a=>abc)')", "string vabc"},
+      {"", "KSR.pv.get('$sht(a=>none)')", "nil nil"},
+      {"", "KSR.pv.get('$sht(b=>none)')", "number 7"},
+      {"", "KSR.pv.is_null('$sht(a=>none)')", "boolean true"},
+      {"KSR.pv.sets('$sht(a=>$ci::x)', 'by call')", "h.sht_get('a', 'call-1::x')", "string by call"},
+      {"", "KSR.pv.get('$sht(a=>$ci::x)')", "string by call"},
+      {"KSR.pv.seti('$shtex(a=>$ci::x)', 12)", "KSR.pv.get('$shtex(a=>$ci::x)')", "number 12"},
+      {"KSR.pv.unset('$sht(a=>$ci::x)')", "KSR.pv.get('$sht(a=>$ci::x)')", "nil nil"},
+      {"", "KSR.pv.get('$shtex(a=>none)')", "number 0"},
+      {"", "KSR.pv.get('$shtcn(a=>ab)')", "number 3"},
+      {"", "KSR.pv.get('$shtcn(a=>^ab)')", "number 2"},
+      {"", "KSR.pv.get('$shtcn(a=>~~ab)')", "number 3"},
+      {"", "KSR.pv.get('$shtcn(a=>~%ab)')", "number 1"},
+      {"", "KSR.pv.get('$shtcn(a=>==abc)')", "number 1"},
+      {"", "KSR.pv.get('$shtcn(a=>**)')", "number 4"},
+      {"", "KSR.pv.get('$shtcn(a=>eq5)')", "number 0"},
+      {"", "KSR.pv.get('$shtcv(a=>eq5)')", "number 1"},
+      {"", "KSR.pv.get('$shtcv(a=>va)')", "number 2"},
+      {"", "KSR.pv.get('$shtcv(a=>==vabc)')", "number 1"},
+      {"", "KSR.pv.get('$shtcv(a=>~~)')", "number 0"},
+      {"", "KSR.pv.get('$shtinc(a=>five)') + KSR.pv.get('$shtdec(a=>five)')", "number 11"},
+      {"", "KSR.pv.get('$shtinc(a=>none)')", "nil nil"},
+      {"h.sht_iterator_start('i', 'b') h.sht_seti('b', 'k', 3) h.sht_iterator_next('i')",
+       "KSR.pv.get('$shtitkey(i)') .. KSR.pv.get('$shtitval(i)')", "string k3"},
+      {"", "KSR.pv.get('$shtitkey(i)')", "nil nil"},
+      {"", "KSR.pv.get('$shv(x)')", "number 0"},
+      {"KSR.pv.sets('$shv(x)', 'text')", "KSR.pv.get('$shv(x)')", "string text"},
+      {"KSR.pv.unset('$shv(x)')", "KSR.pv.get('$shv(x)')", "string "},
+      {"", "KSR.pv.get('$stat(new)')", "nil nil"},
+      {"KSR.counters.add('new', 3)", "KSR.pv.get('$stat(new)')", "number 3"},
+      {"", "KSR.pv.get('$RANDOM') >= 0", "boolean true"},
+  };
+  for (const Row& row : rows) EXPECT_EQ(evaluate(row.expression, row.before), row.result) << row.before << " " << row.expression;
+  EXPECT_THAT(evaluate("KSR.pv.get('$sht(zz=>x)')"), HasSubstr("there is no hash table zz"));
+  EXPECT_THAT(evaluate("KSR.pv.get('$sht(a)')"), HasSubstr("table=>key"));
+}
+
 TEST_F(HashTables, CountersAndChance) {
   const Row rows[] = {
       {"", "KSR.counters.inc('calls')", "number 1"},

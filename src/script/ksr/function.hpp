@@ -156,6 +156,9 @@ struct Function {
 [[nodiscard]] std::span<const Function> cfgutils_functions();
 [[nodiscard]] std::span<const Function> counters_functions();
 [[nodiscard]] std::span<const Function> statistics_functions();
+[[nodiscard]] std::span<const Function> permissions_functions();
+[[nodiscard]] std::span<const Function> pike_functions();
+[[nodiscard]] std::span<const Function> pipelimit_functions();
 
 // All of them, in the order of the reference.
 struct Module {

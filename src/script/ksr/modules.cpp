@@ -33,6 +33,10 @@ const Module table[] = {
     {"cfgutils", "Locks and chance", cfgutils_functions},
     {"counters", "Counters", counters_functions},
     {"statistics", "Counters, as the statistics module has them", statistics_functions},
+    {"permissions", "Address lists", permissions_functions,
+     [](const ScriptOptions& options) { return options.permissions.permissions != nullptr; }},
+    {"pike", "Sources that send too much", pike_functions, [](const ScriptOptions& options) { return options.sources != nullptr; }},
+    {"pipelimit", "Rates", pipelimit_functions, [](const ScriptOptions& options) { return options.pipes != nullptr; }},
 };
 
 }  // namespace
