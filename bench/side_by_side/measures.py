@@ -158,7 +158,7 @@ def search(bench, name, rate, step_s):
                 if not step["holds"]:
                     break
                 used = step["cpu_us"] * rate / 1e6
-                rate *= max(1.08 if bench.quick else 1.04, min(1.4, 0.9 / used))
+                rate *= max(1.08 if bench.quick else 1.04, min(1.4, 0.97 / used))
                 warmup = 2
         if len(steps) > 1:
             break

@@ -1,5 +1,7 @@
 #include "app/capabilities.hpp"
 
+#include <fmt/format.h>
+
 #include "base/logging.hpp"
 
 namespace perdure::app {
@@ -18,7 +20,23 @@ Result<std::unique_ptr<Capabilities>> Capabilities::create(const Config& config)
   auto lists = made->read_lists();
   if (!lists) return std::unexpected(lists.error());
   made->take_lists(std::move(*lists));
+  if (auto connected = made->connect(config); !connected) return std::unexpected(connected.error());
   return made;
+}
+
+Result<> Capabilities::connect(const Config& config) {
+  for (const auto& database : config.databases) {
+    net::SqlOptions options = database.options;
+    options.statement_timeout = database.timeout;
+    auto pool = net::SqlPool::create(std::move(options));
+    if (!pool) return fail(fmt::format("[sql.{}]: {}", database.name, pool.error().message));
+    databases_.push_back({database.name, database.timeout, std::move(*pool)});
+  }
+  return {};
+}
+
+void Capabilities::disconnect() {
+  databases_.clear();
 }
 
 Result<Capabilities::Lists> Capabilities::read_lists() const {
@@ -59,6 +77,7 @@ void Capabilities::on_tick(Time now, std::int64_t wall_us) {
 void Capabilities::offer_to(script::ScriptOptions& options) {
   options.tables = tables_.all().empty() ? nullptr : &tables_;
   options.shared = &shared_;
+  for (const auto& database : databases_) options.databases[database.name] = {.pool = database.pool.get(), .timeout = database.timeout};
   options.permissions.permissions = permissions_options_.address_file.empty() ? nullptr : &permissions_;
   options.permissions.tag_avp = permissions_options_.tag_avp;
   options.sources = &sources_;

@@ -2,12 +2,15 @@
 // What scripts of one engine can use beside proxy and dispatcher, made from one configuration.
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/config.hpp"
 #include "base/result.hpp"
 #include "htable/tables.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
+#include "net/sql_pool.hpp"
 #include "permissions/address_list.hpp"
 #include "script/script_runner.hpp"
 #include "shared/state.hpp"
@@ -30,7 +33,9 @@ class Capabilities {
   // Persistent tables take over what the last engine left in the store that `store` names; tables get the entries of their files. Before
   // workers run. Calls do not wait for tables: what fails is logged, and they begin empty.
   void attach(store::Options store, Time now);
-  // Lets go of the store. No worker runs any more, and nothing here is used after it.
+  // Ends what is asked of other services: nothing speaks to the workers after it. They do not run any more, but all are still there.
+  void disconnect();
+  // Lets go of the store. Nothing here is used after it.
   void close();
   // About once a second, one thread.
   void on_tick(Time now, std::int64_t wall_us);
@@ -44,13 +49,20 @@ class Capabilities {
 
  private:
   explicit Capabilities(const Config& config);
+  [[nodiscard]] Result<> connect(const Config& config);
 
+  struct Database {
+    std::string name;
+    Duration timeout;
+    std::unique_ptr<net::SqlPool> pool;
+  };
   htable::Tables tables_;
   shared::State shared_;
   const Config::Permissions permissions_options_;
   permissions::Permissions permissions_;
   limit::Sources sources_;
   limit::Pipes pipes_;
+  std::vector<Database> databases_;
 };
 
 }  // namespace perdure::app

@@ -15,6 +15,7 @@
 #include "htable/options.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
+#include "net/sql_pool.hpp"
 #include "proxy/proxy.hpp"
 #include "store/types.hpp"
 
@@ -69,6 +70,13 @@ struct Config {
   std::vector<limit::PipeOptions> pipes;  // [pipe.NAME]
 
   std::vector<htable::TableOptions> htables;  // [htable.NAME]
+
+  struct Database {
+    std::string name;
+    net::SqlOptions options;
+    Duration timeout{};
+  };
+  std::vector<Database> databases;  // [sql.NAME]
 
   log::Level log_level = log::Level::Notice;
 

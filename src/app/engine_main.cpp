@@ -65,6 +65,11 @@ Result<Config> read_config(const EngineArguments& arguments) {
 class EngineProcess {
  public:
   explicit EngineProcess(const EngineArguments& arguments) : arguments_(arguments), channel_(arguments.channel) {}
+  ~EngineProcess() {
+    if (engine_) engine_->stop();
+  }
+  EngineProcess(const EngineProcess&) = delete;
+  EngineProcess& operator=(const EngineProcess&) = delete;
 
   int run() {
     if (auto done = initialise(); !done) {
@@ -156,6 +161,7 @@ class EngineProcess {
       capabilities_->attach(tables_store_options(), now);
       return {};
     };
+    options.on_joined = [this] { capabilities_->disconnect(); };
     options.on_worker_tick = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
       if (worker == 0) on_tick(now, proxy, outputs);
     };

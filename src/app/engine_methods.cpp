@@ -49,6 +49,7 @@ RpcResult status(EngineParts parts) {
   if (!script) return script;
   const auto list = parts.dispatcher.list();
   return Json{{"transactions", counters.open_transactions},
+              {"waiting", counters.waiting},
               {"counters", counters_json(counters)},
               {"store", usage_json(parts.engine.store_usage())},
               {"script", std::move(*script)},

@@ -139,7 +139,23 @@ Result<> set_tag_avp(Config& config, std::string_view text) {
   return {};
 }
 
-constexpr SectionFamily families[] = {{"htable", begin_htable}, {"pipe", begin_pipe}};
+constexpr std::size_t databases_max = 64;
+
+Result<> begin_database(Config& config, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked;
+  if (config.databases.size() >= databases_max) return fail(fmt::format("more than {} databases", databases_max));
+  config.databases.emplace_back().name = name;
+  return {};
+}
+
+Result<> set_database_url(Config& config, std::string_view text) {
+  auto& options = config.databases.back().options;
+  options.url = text;
+  if (auto target = net::SqlTarget::parse(options); !target) return std::unexpected(target.error());
+  return {};
+}
+
+constexpr SectionFamily families[] = {{"htable", begin_htable}, {"pipe", begin_pipe}, {"sql", begin_database}};
 
 const Option table[] = {
     {"", "listen", R"(["udp:127.0.0.1:5060"])",
@@ -286,6 +302,20 @@ const Option table[] = {
     {"pipe.*", "limit", "100", "Messages in an interval.",
      NumberOption{[](Config& c) -> std::uint32_t& { return c.pipes.back().limit; }, 0, UINT32_MAX}},
 
+    {"sql.*", "url", "",
+     "A database for `KSR.sqlops`: sqlite:///absolute/path, postgres://user:password@host:port/name or "
+     "mysql://user:password@host:port/name, "
+     "reserved characters of user and password as %XX. It is connected to when it is first asked.",
+     TextOption{set_database_url}},
+    {"sql.*", "connections", "4", "Connections to it, each with a thread; further queries wait.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.databases.back().options.connections; }, 1, 256}},
+    {"sql.*", "queue_max", "10000", "Most queries that wait for a connection; a further one fails at once.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.databases.back().options.queue_max; }, 1, 1'000'000}},
+    {"sql.*", "timeout", R"("5s")",
+     "How long a callback waits for an answer, waiting for a connection included. PostgreSQL and MySQL are told to end a statement that "
+     "takes so long.",
+     DurationOption{[](Config& c) -> Duration& { return c.databases.back().timeout; }, 10ms, 60s}},
+
     {"log", "level", R"("notice")", "Least serious lines that are written to standard error.",
      ChoiceOption{levels, [](Config& c, std::size_t i) { c.log_level = static_cast<log::Level>(i); }}},
 
@@ -358,7 +388,7 @@ std::string configuration_reference() {
       "This page is written by `perdure options`, from the table that the parser reads. A change of the file takes effect at the next "
       "start; "
       "`perdure\n"
-      "reload` reads the script and the destination list again, nothing else.\n";
+      "reload` reads the script and the lists again, nothing else.\n";
   std::string_view section = "-";
   for (const auto& option : table) {
     if (option.section != section) {

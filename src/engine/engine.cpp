@@ -127,6 +127,7 @@ void Engine::redeliver() {
 void Engine::stop() {
   for (const auto& worker : workers_) worker->request_stop();
   for (const auto& worker : workers_) worker->join();
+  if (options_.on_joined) options_.on_joined();
   if (!stores_.empty()) surviving().heartbeat(now(), wall_us());
   workers_.clear();
   stores_.clear();

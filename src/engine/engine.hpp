@@ -31,6 +31,8 @@ struct EngineOptions {
   std::function<std::unique_ptr<proxy::RouteRunner>(std::uint32_t worker)> make_runner;
   // The store is open, no worker runs yet: what else must outlive an engine attaches here. May be empty.
   std::function<Result<>(Time now)> on_opened;
+  // No worker runs any more, and all are still there: who wakes their callbacks from other threads ends here. May be empty.
+  std::function<void()> on_joined;
   // In the worker's thread about every 50 ms, with what it sends: probes and the like. May be empty.
   std::function<void(std::uint32_t worker, Time now, proxy::Proxy&, proxy::Outputs&)> on_worker_tick;
 };
@@ -44,7 +46,7 @@ struct EngineReport {
 struct EngineCounters {
   proxy::ProxyCounters proxy;
   std::uint64_t datagrams_received = 0, empty = 0 /* of them */, datagrams_sent = 0, send_errors = 0, handed_over = 0;
-  std::uint64_t turns = 0 /* of the loop, idle ones too */, open_transactions = 0;
+  std::uint64_t turns = 0 /* of the loop, idle ones too */, open_transactions = 0, waiting = 0 /* callbacks */;
 };
 
 class Engine {

@@ -316,6 +316,7 @@ void Worker::run_mailbox() {
 void Worker::publish() {
   local_.proxy = proxy_->counters();
   local_.open_transactions = proxy_->open_transactions();
+  local_.waiting = proxy_->waiting();
   const auto words = std::bit_cast<std::array<std::uint64_t, sizeof(EngineCounters) / sizeof(std::uint64_t)>>(local_);
   for (std::size_t i = 0; i < words.size(); ++i)
     if (published_[i].load(std::memory_order_relaxed) != words[i]) published_[i].store(words[i], std::memory_order_relaxed);

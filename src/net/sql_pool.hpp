@@ -30,8 +30,8 @@ struct SqlRows {
 struct SqlOptions {
   // sqlite:///absolute/path, postgres://user:password@host:port/database, mysql://…; reserved characters of user and password as %XX.
   std::string url;
-  unsigned connections = 4;           // each with its thread
-  std::size_t queue_max = 10'000;     // queries that wait for a connection
+  std::uint32_t connections = 4;      // each with its thread
+  std::uint32_t queue_max = 10'000;   // queries that wait for a connection
   Duration statement_timeout = 5s;    // told to the database where it can end a statement by itself (PostgreSQL, MySQL)
   std::size_t rows_max = 10'000;      // of one result; more is an error
   std::size_t bytes_max = 16U << 20;  // of one result

@@ -84,6 +84,7 @@ class Vm {
   [[nodiscard]] bool set_script_variable(std::string_view name, const Value& value);
   // Iterators over hash tables by their names, until the script ends them.
   TableIterators table_iterators;
+  std::uint64_t failed_queries = 0;  // of KSR.sqlops
   std::string scratch;
 
  private:

@@ -16,7 +16,7 @@ function ksr_request_route()
     KSR.tm.t_relay()
     return
   end
-  if KSR.sqlops.sql_query("slow", "SELECT 'sip:' || 7, pg_sleep(0.2)", "ra") ~= 1 then
+  if KSR.sqlops.sql_query("slow", "SELECT 'sip:' || 7, CAST(pg_sleep(0.2) AS text)", "ra") ~= 1 then
     KSR.sl.send_reply(500, "No Answer Of The Database")
     return
   end

@@ -1,6 +1,8 @@
 // KSR.sqlops: queries; the callback waits, its worker does not.
 #include <fmt/format.h>
 
+#include <bit>
+
 #include "base/logging.hpp"
 #include "net/sql_pool.hpp"
 #include "script/sql_results.hpp"
@@ -49,8 +51,10 @@ int query(Call& call, Use use) {
   return call.wait(database->timeout, [&](const Waker& waker) {
     const auto done = [waker, use, name = std::string(call.text(2)), database = std::string(call.text(0))](Result<net::SqlRows> result) {
       if (!result) {
-        waker([error = result.error().message, database](Call&) {
-          log::warning("database {}: {}", database, error);
+        waker([error = result.error().message, database](Call& woken) {
+          // A database that is away must not fill the disk.
+          if (std::has_single_bit(++woken.vm.failed_queries))
+            log::warning("database {}: failed query {}: {}", database, woken.vm.failed_queries, error);
           return failed;
         });
         return;

@@ -1,0 +1,138 @@
+// The scripts in docs/script.md do what is said there.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
+
+#include "bench.hpp"
+#include "limit/pipes.hpp"
+#include "permissions/address_list.hpp"
+#include "shared/state.hpp"
+
+namespace perdure::script {
+namespace {
+
+// The n-th script of the page.
+std::string example(std::size_t number) {
+  std::ostringstream content;
+  content << std::ifstream(std::string(PERDURE_SOURCE_DIR) + "/docs/script.md").rdbuf();
+  const std::string text = content.str(), begin = "```lua\n";
+  std::size_t at = 0;
+  for (std::size_t i = 0; i <= number; ++i) {
+    at = text.find(begin, at);
+    if (at == std::string::npos) return {};
+    at += begin.size();
+  }
+  return text.substr(at, text.find("```", at) - at);
+}
+
+class Examples : public testing::Test {
+ protected:
+  Examples() {
+    auto list = dispatch::parse_list("1 sip:127.0.0.1:7001\n1 sip:127.0.0.1:7002\n", "dispatcher.list");
+    EXPECT_TRUE(list);
+    dispatcher.replace(std::move(*list));
+    auto addresses = permissions::AddressList::parse("1 127.0.0.1 32 0 acme\n", "address.list");
+    EXPECT_TRUE(addresses);
+    permissions.replace(std::move(*addresses));
+    char name[] = "/tmp/perdure-examples-XXXXXX";
+    EXPECT_NE(mkdtemp(name), nullptr);
+    folder = name;
+    net::SqlOptions options;
+    options.url = "sqlite://" + folder + "/routes.db";
+    options.connections = 1;
+    database = std::move(*net::SqlPool::create(options));
+    for (const char* statement :
+         {"CREATE TABLE numbers (number TEXT, uri TEXT)", "INSERT INTO numbers VALUES ('4930', 'sip:127.0.0.1:7030')"}) {
+      std::promise<bool> done;
+      database->query(statement, 20s, [&](const Result<net::SqlRows>& result) { done.set_value(result.has_value()); });
+      EXPECT_TRUE(done.get_future().get());
+    }
+  }
+  ~Examples() override {
+    database.reset();
+    std::filesystem::remove_all(folder);
+  }
+
+  std::unique_ptr<Bench> bench(std::size_t number) {
+    return std::make_unique<Bench>([&](ScriptOptions& options) {
+      options.text = example(number);
+      options.dispatcher = &dispatcher;
+      options.shared = &state;
+      options.permissions = {&permissions, "account"};
+      options.pipes = &pipes;
+      options.databases["routes"] = {.pool = database.get(), .timeout = 2s};
+    });
+  }
+  // A whole call: INVITE, 200, ACK, BYE, and one that is cancelled.
+  static void expect_call(Bench& bench, std::vector<Sent> sent, int port) {
+    const auto* invite = first(sent, "INVITE ");
+    ASSERT_TRUE(invite) << bench.runner().counters().last_error;
+    EXPECT_EQ(invite->to, at(port));
+    const Sent copy = *invite;
+    const auto answered = bench.answer(copy, 200);
+    ASSERT_TRUE(first(answered, "SIP/2.0 200 "));
+    Request bye;
+    bye.method = "BYE";
+    bye.branch = "z9hG4bK-bye";
+    bye.to_tag = "to1";
+    bye.cseq = 8;
+    bye.uri = "sip:bob@127.0.0.1:" + std::to_string(port);
+    bye.headers += "Route: " + copy.header("Record-Route") + "\r\n";
+    const auto relayed = bench.receive(bye);
+    ASSERT_TRUE(first(relayed, "BYE ")) << bench.runner().counters().last_error;
+    EXPECT_EQ(first(relayed, "BYE ")->to, at(port));
+    EXPECT_EQ(bench.runner().counters().errors, 0U) << bench.runner().counters().last_error;
+  }
+
+  dispatch::Dispatcher dispatcher{dispatch::DispatcherOptions{}};
+  shared::State state;
+  permissions::Permissions permissions;
+  limit::Pipes pipes{{}, 10s};
+  std::string folder;
+  std::unique_ptr<net::SqlPool> database;
+};
+
+TEST_F(Examples, OneGateway) {
+  const auto one = bench(0);
+  expect_call(*one, one->receive(Request{}), 5070);
+}
+
+TEST_F(Examples, SeveralGateways) {
+  const auto several = bench(1);
+  auto sent = several->receive(Request{});
+  ASSERT_TRUE(first(sent, "INVITE "));
+  const Sent invite = *first(sent, "INVITE ");
+  sent = several->answer(invite, 503);
+  expect_call(*several, sent, invite.to.port == 7001 ? 7002 : 7001);
+}
+
+TEST_F(Examples, WhoMayCall) {
+  const auto limited = bench(2);
+  expect_call(*limited, limited->receive(Request{}), 5070);
+  Request stranger;
+  stranger.branch = "z9hG4bK-2";
+  EXPECT_TRUE(first(limited->receive(stranger.text(), at(6000, "198.51.100.1")), "SIP/2.0 403 "));
+}
+
+TEST_F(Examples, AskADatabase) {
+  const auto asking = bench(3);
+  Request request;
+  request.uri = "sip:4930@127.0.0.1:5060";
+  EXPECT_FALSE(first(asking->receive(request), "INVITE "));
+  expect_call(*asking, asking->deliver(), 7030);
+  request.uri = "sip:4931@127.0.0.1:5060";
+  request.branch = "z9hG4bK-3";
+  asking->receive(request);
+  EXPECT_TRUE(first(asking->deliver(), "SIP/2.0 404 "));
+  request.uri = "sip:4';DROP@127.0.0.1:5060";
+  request.branch = "z9hG4bK-4";
+  EXPECT_TRUE(first(asking->receive(request), "SIP/2.0 484 "));
+  EXPECT_EQ(example(4), "") << "another script that needs a test";
+}
+
+}  // namespace
+}  // namespace perdure::script
