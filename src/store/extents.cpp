@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <type_traits>
 
 #include "base/assert.hpp"
 
@@ -58,6 +59,11 @@ void Extents::release(std::uint32_t extent) {
   mapping_.store_word(table_offset_ + 8 * std::uint64_t{extent}, 0);
   free_count_.fetch_add(1, std::memory_order_relaxed);
   lowest_ = std::min(lowest_, extent);
+}
+
+SlotMaps::SlotMaps(std::uint32_t count) : maps_(static_cast<SlotMap*>(std::calloc(count, sizeof(SlotMap)))) {
+  static_assert(std::is_trivially_copyable_v<SlotMap>);
+  PERDURE_ASSERT(maps_ || count == 0);
 }
 
 std::uint32_t SlotMap::first_free(std::uint32_t count) const {

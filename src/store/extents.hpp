@@ -3,6 +3,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <mutex>
 
 #include "store/format.hpp"
@@ -62,6 +64,21 @@ struct SlotMap {
   }
   // A free slot below `count`, which has one.
   [[nodiscard]] std::uint32_t first_free(std::uint32_t count) const;
+};
+
+// One for each extent of a store, nothing in use. Pages of maps that nobody touches take no memory and no time: an attach has neither to
+// spare for the extents of a large store that are free.
+class SlotMaps {
+ public:
+  explicit SlotMaps(std::uint32_t count);
+  [[nodiscard]] SlotMap& operator[](std::uint32_t extent) { return maps_[extent]; }
+  [[nodiscard]] const SlotMap& operator[](std::uint32_t extent) const { return maps_[extent]; }
+
+ private:
+  struct Free {
+    void operator()(SlotMap* maps) const { std::free(maps); }
+  };
+  std::unique_ptr<SlotMap[], Free> maps_;
 };
 
 }  // namespace perdure::store

@@ -18,7 +18,7 @@ constexpr std::size_t pool_count = pool_index(default_extent_bytes) + 1;
 
 }  // namespace
 
-Partition::Partition(Mapping& mapping, Extents& extents, std::vector<SlotMap>& maps, std::uint32_t index, std::span<const KindInfo> kinds)
+Partition::Partition(Mapping& mapping, Extents& extents, SlotMaps& maps, std::uint32_t index, std::span<const KindInfo> kinds)
     : mapping_(mapping), extents_(extents), maps_(maps), index_(index), blob_pools_(pool_count) {
   for (const KindInfo& info : kinds) infos_[static_cast<std::size_t>(info.kind)] = &info;
 }

@@ -27,7 +27,7 @@ class Partition {
   // Sees a record before it is dropped; `why` names the check that failed.
   using DropSink = void (*)(void* context, const LostRecord& record, std::string_view why);
 
-  Partition(Mapping& mapping, Extents& extents, std::vector<SlotMap>& maps, std::uint32_t index, std::span<const KindInfo> kinds);
+  Partition(Mapping& mapping, Extents& extents, SlotMaps& maps, std::uint32_t index, std::span<const KindInfo> kinds);
 
   // ---- blobs ----
   // Copies the bytes in; none if the store is full or they are too large. Not part of any record before a commit refers to it.
@@ -96,8 +96,8 @@ class Partition {
 
   // ---- attach ----
   // Rebuilds everything derived, and brings records of the previous layout to the current one. `verify`: check all checksums. Call once,
-  // before anything else.
-  AttachCounts attach(bool verify, DropSink sink, void* sink_context);
+  // before anything else. `claimed`: the extents of this partition.
+  AttachCounts attach(std::span<const std::uint32_t> claimed, bool verify, DropSink sink, void* sink_context);
 
   // Bytes of slots in use. Any thread.
   [[nodiscard]] std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
@@ -156,13 +156,13 @@ class Partition {
   [[nodiscard]] std::string_view find(const KindInfo& info, RecordId id, std::uint64_t selector, Found& found) const;
   [[nodiscard]] std::string_view check(const Found& found, bool verify, BlobList& blobs, Places& places) const;
   void keep(const Found& found, std::span<const Place> places);
-  void open_extents();
+  void open_extents(std::span<const std::uint32_t> claimed);
   [[nodiscard]] std::string_view upgrade(const Found& found);
   void drop_found(const Found& found);
 
   Mapping& mapping_;
   Extents& extents_;
-  std::vector<SlotMap>& maps_;  // one per extent of the whole store; this partition touches only its own
+  SlotMaps& maps_;  // one per extent of the whole store; this partition touches only its own
   const std::uint32_t index_;
   std::array<const KindInfo*, kind_count> infos_{};
   std::array<Pool, kind_count> kinds_;

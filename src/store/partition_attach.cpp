@@ -15,12 +15,11 @@ const LayoutInfo* layout_of(const KindInfo& info, std::uint16_t number) {
 
 }  // namespace
 
-AttachCounts Partition::attach(bool verify, DropSink sink, void* sink_context) {
+AttachCounts Partition::attach(std::span<const std::uint32_t> claimed, bool verify, DropSink sink, void* sink_context) {
   AttachCounts counts;
-  for (std::uint32_t extent = 0; extent < extents_.count(); ++extent)
-    if (const ExtentWord word = extents_.word(extent); word.used && word.partition == index_ && word.kind != Kind::None)
-      attach_records(extent, verify, counts, sink, sink_context);
-  open_extents();
+  for (const std::uint32_t extent : claimed)
+    if (extents_.word(extent).kind != Kind::None) attach_records(extent, verify, counts, sink, sink_context);
+  open_extents(claimed);
   for (const Found& found : to_upgrade_) {
     const std::string_view why = upgrade(found);
     if (why.empty()) {
@@ -133,10 +132,9 @@ void Partition::keep(const Found& found, std::span<const Place> places) {
 }
 
 // Gives back what no record lies in, and notes where there is room.
-void Partition::open_extents() {
-  for (std::uint32_t extent = 0; extent < extents_.count(); ++extent) {
+void Partition::open_extents(std::span<const std::uint32_t> claimed) {
+  for (const std::uint32_t extent : claimed) {
     const ExtentWord word = extents_.word(extent);
-    if (!word.used || word.partition != index_) continue;
     if (maps_[extent].used == 0) {
       if (word.kind != Kind::None) std::erase(kinds_[static_cast<std::size_t>(word.kind)].extents, extent);
       extents_.release(extent);

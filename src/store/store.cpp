@@ -179,9 +179,9 @@ Result<> Store::attach(const Options& options) {
   verified_ = !fresh && block.boot_id != options.boot_id;
   extents_ = std::make_unique<Extents>(mapping_, block.extent_count, block.extent_bytes, superblock_bytes,
                                        data_offset_of(block.extent_count, block.extent_bytes));
-  maps_.resize(block.extent_count);
+  maps_.emplace(block.extent_count);
   for (std::uint32_t i = 0; i < block.partition_count; ++i)
-    partitions_.push_back(std::make_unique<Partition>(mapping_, *extents_, maps_, i, kinds_));
+    partitions_.push_back(std::make_unique<Partition>(mapping_, *extents_, *maps_, i, kinds_));
   attach_partitions();
   set_clock(options, block.last_logical_us, fresh ? options.wall_us : block.last_wall_us);
   mapping_.store_word(offsetof(Superblock, boot_id), options.boot_id);
@@ -196,11 +196,15 @@ void Store::attach_partitions() {
   const std::uint32_t claimed = extents_->count() - extents_->free_count();
   const std::uint32_t threads =
       std::clamp(std::min({std::thread::hardware_concurrency(), partition_count(), claimed / worth_a_thread}), 1U, 16U);
+  std::vector<std::vector<std::uint32_t>> extents(partitions_.size());  // of each
+  for (std::uint32_t extent = 0; extent < extents_->count(); ++extent)
+    if (const ExtentWord word = extents_->word(extent); word.used && word.partition < extents.size())
+      extents[word.partition].push_back(extent);
   std::vector<AttachCounts> counts(partitions_.size());
   std::atomic<std::uint32_t> next{0};
   const auto work = [&] {
     for (std::uint32_t i = next.fetch_add(1); i < partitions_.size(); i = next.fetch_add(1))
-      counts[i] = partitions_[i]->attach(verified_, save_dropped, this);
+      counts[i] = partitions_[i]->attach(extents[i], verified_, save_dropped, this);
   };
   {
     std::vector<std::jthread> helpers;

@@ -103,7 +103,7 @@ class Store {
   Quarantine quarantine_;
   std::atomic<std::uint64_t> quarantined_{0};
   std::unique_ptr<Extents> extents_;
-  std::vector<SlotMap> maps_;
+  std::optional<SlotMaps> maps_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   AttachCounts attached_;
   Duration attach_duration_{};
