@@ -1,84 +1,87 @@
 #pragma once
-// Queries to a database, in threads of its own: SQLite, PostgreSQL or MySQL.
+// Queries to a database, in threads of its own: SQLite, PostgreSQL or MySQL by SOCI.
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <deque>
 #include <functional>
-#include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "base/result.hpp"
-#include "net/service_counters.hpp"
-#include "net/sql_types.hpp"
+#include "base/time.hpp"
 
 namespace perdure::net {
 
-class SqlSession;
+// Null, a number or text. Dates are text, "2026-11-23 12:00:00".
+using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string>;
 
-// Each connection has a thread and one query at a time; one more thread keeps the deadlines. Nothing blocks a caller: neither a slow
-// database nor its name server.
+struct SqlRows {
+  std::vector<std::string> columns;
+  std::vector<std::vector<SqlValue>> rows;
+  std::int64_t affected = 0;  // by INSERT, UPDATE, DELETE; -1: the database does not say
+};
+
+struct SqlOptions {
+  // sqlite:///absolute/path, postgres://user:password@host:port/database, mysql://…; reserved characters of user and password as %XX.
+  std::string url;
+  std::uint32_t connections = 4;      // each with its thread
+  std::uint32_t queue_max = 10'000;   // queries that wait for a connection
+  Duration statement_timeout = 5s;    // told to the database where it can end a statement by itself (PostgreSQL, MySQL)
+  std::size_t rows_max = 10'000;      // of one result; more is an error
+  std::size_t bytes_max = 16U << 20;  // of one result
+};
+
+// What SOCI wants to know: the name of its backend and its connection string. The error says what is wrong with the URL.
+struct SqlTarget {
+  std::string backend, text;
+  [[nodiscard]] static Result<SqlTarget> parse(const SqlOptions& options);
+};
+
 class SqlPool {
  public:
-  // Called exactly once for each query, always in a thread of the pool: with the result, or with an error at the deadline, at once when
-  // too many wait or the database is not reachable, and when the pool ends. It should be short: it holds up a connection. The
-  // pool must not be destroyed in it; asking for another query is fine.
+  // Called once for each query, in a thread of the pool or, when the queue is full, in the caller's.
   using Done = std::function<void(Result<SqlRows>)>;
 
-  // Does not connect yet: a database that is away is an error of each query, at once. Each connection tries again after 100 ms, and after
-  // twice as long for each failure, up to 5 s.
+  // Does not connect yet: a database that is away is an error of each query, and is asked again, each connection once a second at most.
   [[nodiscard]] static Result<std::unique_ptr<SqlPool>> create(SqlOptions options);
-  // Every query ends with an error now, and those in progress are interrupted. Waits for the threads: for one that connects up
-  // to 5 s, for a statement of MySQL up to its timeout.
+  // Queries that have not begun end with an error; those in progress end first.
   ~SqlPool();
   SqlPool(const SqlPool&) = delete;
   SqlPool& operator=(const SqlPool&) = delete;
 
-  // Any thread. `timeout` begins now. A query that has not begun at its end never will; one that has may be done or not: SQLite interrupts
-  // it then, PostgreSQL and MySQL end it by the statement timeout.
-  void query(SqlQuery query, Duration timeout, Done done);
-  void query(std::string text, Duration timeout, Done done) { query(SqlQuery{.text = std::move(text)}, timeout, std::move(done)); }
+  // Any thread, never blocks. A query that has not begun `timeout` after this is not begun any more.
+  void query(std::string text, Duration timeout, Done done);
 
-  // Any thread.
-  [[nodiscard]] ServiceCounters counters() const;
+  struct Counters {
+    std::uint64_t queries = 0, errors = 0, refused = 0 /* the queue was full */, late = 0 /* not begun in time */, connects = 0;
+    std::uint64_t busy_us = 0;  // time in the database, of all connections
+    std::size_t waiting = 0;    // in the queue now
+  };
+  [[nodiscard]] Counters counters() const;
 
  private:
-  struct Job;
-  using JobPointer = std::shared_ptr<Job>;
-  struct Slot;
-  struct Failure {
+  struct Job {
+    std::string text;
+    std::chrono::steady_clock::time_point deadline;
     Done done;
-    Error error;
   };
-
+  class Connection;
   SqlPool(SqlOptions options, SqlTarget target);
-  void serve(Slot& slot);
-  void work(Slot& slot, const JobPointer& job);
-  [[nodiscard]] Result<> connect(Slot& slot);
-  void disconnect(Slot& slot);
-  void finish(const JobPointer& job, Result<SqlRows> result);
-  void put_back(const JobPointer& job);
-  void keep_deadlines();
-  // These are called with the lock.
-  [[nodiscard]] Done take(const JobPointer& job);
-  void fail_later(const JobPointer& job, std::string message);
-  void expire(ServiceTime now);
-  [[nodiscard]] ServiceTime next_look() const;
+  void serve();
 
   const SqlOptions options_;
   const SqlTarget target_;
   mutable std::mutex mutex_;
-  std::condition_variable has_work_, has_deadline_;
-  std::list<JobPointer> queue_;
-  std::multimap<ServiceTime, JobPointer> deadlines_;  // of all that are not answered
-  std::vector<Failure> failures_;                     // to be told by the thread that keeps the deadlines
-  std::vector<std::unique_ptr<Slot>> slots_;
-  std::size_t connected_ = 0;  // slots with a session
+  std::condition_variable has_work_;
+  std::deque<Job> queue_;
   bool stopping_ = false;
-  ServiceCounters counters_;
+  Counters counters_;
   std::vector<std::thread> threads_;
 };
 
