@@ -249,15 +249,17 @@ void SqlPool::serve() {
       connected = opened && *opened;
       result = opened ? connection.run(job.text) : Result<SqlRows>(std::unexpected(opened.error()));
     }
-    const bool failed = !result;
     const auto busy = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begun).count();
-    job.done(std::move(result));
-    job = {};
     lock.lock();
     counters_.busy_us += static_cast<std::uint64_t>(busy);
     counters_.connects += connected;
     counters_.late += late;
-    counters_.errors += failed;
+    counters_.errors += !result;
+    lock.unlock();
+    // Counted before: whoever has the answer may ask for the counters.
+    job.done(std::move(result));
+    job = {};
+    lock.lock();
   }
 }
 
