@@ -103,7 +103,8 @@ bool Proxy::Impl::awaits_route(const transaction::TransactionHeader& header, std
   if (header.status >= 200 || header.expire_at != never) return false;
   if (header.state != State::Proceeding && header.state != State::Trying) return false;
   return std::ranges::all_of(branches, [](const Branch& branch) {
-    return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None;
+    // As branch_failed() sees it: one whose time is over counts as failed while its CANCEL is still on its way.
+    return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None || branch.timed_out;
   });
 }
 
