@@ -1,3 +1,20 @@
+# What most sources include anyway, compiled once for all libraries; tests have their own with GoogleTest.
+set(PERDURE_STANDARD_HEADERS <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <cstring> <deque> <expected> <filesystem> <fstream> <functional> <map>
+    <memory> <mutex> <optional> <set> <span> <sstream> <string> <string_view> <thread> <type_traits> <unordered_map> <unordered_set> <utility> <variant> <vector>
+    <boost/unordered/unordered_flat_map.hpp>)
+function(perdure_precompile target)
+  if(NOT PERDURE_PRECOMPILE)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "FOR" "HEADERS" ${ARGN})
+  if(NOT TARGET perdure_precompiled_${ARG_FOR})
+    file(WRITE ${CMAKE_BINARY_DIR}/precompiled_${ARG_FOR}.cpp "")
+    add_library(perdure_precompiled_${ARG_FOR} OBJECT ${CMAKE_BINARY_DIR}/precompiled_${ARG_FOR}.cpp)
+    target_precompile_headers(perdure_precompiled_${ARG_FOR} PRIVATE ${PERDURE_STANDARD_HEADERS} ${ARG_HEADERS})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM perdure_precompiled_${ARG_FOR})
+endfunction()
+
 # One library per folder of src/. The libraries after `name` are the arrows of docs/architecture.md: what this folder may include.
 # tests/tree/arrows_test.py reads these calls and fails on an include that has no arrow.
 function(perdure_library name)
@@ -9,6 +26,7 @@ function(perdure_library name)
     add_library(perdure_${name} STATIC ${sources})
     target_include_directories(perdure_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(perdure_${name} PUBLIC ${ARG_USES} ${ARG_LINKS})
+    perdure_precompile(perdure_${name} FOR sources)
   else()
     add_library(perdure_${name} INTERFACE)
     target_include_directories(perdure_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
@@ -25,6 +43,7 @@ function(perdure_tests name)
     target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR})
     target_compile_definitions(${name}_tests PRIVATE PERDURE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     target_link_libraries(${name}_tests PRIVATE perdure_${name} ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+    perdure_precompile(${name}_tests FOR tests HEADERS <gmock/gmock.h> <gtest/gtest.h>)
     add_test(NAME ${name} COMMAND ${name}_tests)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endif()
