@@ -84,7 +84,7 @@ void look(SharedRegion& region) {
 
 void blame(SharedRegion& region, edge::Death death) {
   const auto before = region.taken();
-  const auto poison = engine::assign_blame(region, death);
+  const auto poison = engine::assign_blame(region, nullptr, death);
   expect(region.taken() == before, "blame takes or gives slots");
   expect(poison.records.size() <= edge::suspects_max, "more poisoned records than suspects");
   for (std::uint32_t worker = 0; worker < workers; ++worker)

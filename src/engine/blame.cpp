@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/worker_rings.hpp"
+
 namespace perdure::engine {
 namespace {
 
@@ -63,15 +65,16 @@ void blame_records(edge::SharedRegion& region, const std::vector<NamedRecord>& r
 
 }  // namespace
 
-Poison assign_blame(edge::SharedRegion& region, edge::Death death) {
+Poison assign_blame(edge::SharedRegion& region, edge::RingRegion* rings, edge::Death death) {
   const std::uint32_t weight = weight_of(death);
   std::vector<NamedRecord> records;
   for (std::uint32_t i = 0; i < region.worker_count(); ++i) {
     edge::WorkerMark& mark = region.mark(i);
     // Blame first, then take the mark down: if this process is killed in between, the message is blamed twice rather than never.
     const std::uint32_t slot = mark.slot.load();
-    const bool poison = slot != 0 && weight != 0 && blame_message(region, {mark.slot_worker.load(), slot - 1}, weight);
+    bool poison = slot != 0 && weight != 0 && blame_message(region, {mark.slot_worker.load(), slot - 1}, weight);
     mark.slot.store(0);
+    if (rings && WorkerRings(*rings, i).blame(static_cast<std::uint8_t>(weight))) poison = true;
     if (const std::uint32_t record = std::exchange(mark.record, edge::no_record); record != edge::no_record)
       records.push_back({record, poison});
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "edge/channel.hpp"
+#include "edge/ring_region.hpp"
 #include "edge/shared_region.hpp"
 
 namespace perdure::engine {
@@ -18,6 +19,7 @@ struct Poison {
 // A message keeps its blame until it is finished. A record keeps it while engines go on dying with it in work; every death that does not
 // name it takes one away, because ids of records are used again and a series of unrelated deaths must not end in the quarantine of a call.
 // Where both were in work, the message goes first: its record follows only if engines die with that one again.
-[[nodiscard]] Poison assign_blame(edge::SharedRegion& region, edge::Death death);
+// `rings` may be null; what is poison in them, WorkerRings::poison() tells.
+[[nodiscard]] Poison assign_blame(edge::SharedRegion& region, edge::RingRegion* rings, edge::Death death);
 
 }  // namespace perdure::engine

@@ -14,11 +14,13 @@
 #include "engine/clock.hpp"
 #include "engine/quarantine.hpp"
 #include "engine/worker.hpp"
+#include "engine/worker_rings.hpp"
 
 namespace perdure::engine {
 
 Engine::Engine(EngineOptions options) : options_(std::move(options)) {
   PERDURE_ASSERT(options_.region && options_.region->worker_count() == options_.workers);
+  PERDURE_ASSERT(!options_.rings || options_.rings->worker_count() == options_.workers);
   PERDURE_ASSERT(options_.sockets.size() == options_.proxy.sockets.size() * options_.workers);
 }
 
@@ -65,6 +67,7 @@ Result<EngineReport> Engine::attach(edge::Death death) {
       stores_.clear();
       return std::unexpected(opened.error());
     }
+  if (options_.rings) options_.rings->set_partitions(partition_count());
   put_poison_aside(death);
   options_.proxy.secret = surviving().secret();
   const proxy::Stores stores(*stores_.back(), options_.persist == proxy::Persist::Routes ? stores_.front().get() : nullptr);
@@ -76,8 +79,20 @@ Result<EngineReport> Engine::attach(edge::Death death) {
 }
 
 void Engine::put_poison_aside(edge::Death death) {
-  const Poison poison = assign_blame(*options_.region, death);
-  for (const auto slot : poison.messages) quarantine_message(slot, death);
+  edge::SharedRegion& region = *options_.region;
+  const Poison poison = assign_blame(region, options_.rings, death);
+  for (const auto slot : poison.messages) {
+    quarantine_message(region.bytes(slot), region.source(slot), region.info(slot).sequence, death);
+    region.finish(slot);
+  }
+  for (std::uint32_t worker = 0; options_.rings && worker < options_.workers; ++worker) {
+    WorkerRings rings(*options_.rings, worker);
+    for (const auto& [position, entry] : rings.poison()) {
+      quarantine_message(entry.bytes, entry.address, position, death);
+      rings.discard(position);
+    }
+    report_.redelivered += rings.waiting();
+  }
   // A record of a store that died with its process is nobody's any more; the id may be that of another one by now.
   if (options_.persist != proxy::Persist::Full) return;
   for (const auto record : poison.records) {
@@ -88,22 +103,20 @@ void Engine::put_poison_aside(edge::Death death) {
   }
 }
 
-void Engine::quarantine_message(edge::SlotId slot, edge::Death death) {
-  edge::SharedRegion& region = *options_.region;
+void Engine::quarantine_message(std::string_view bytes, const SocketAddress& address, std::uint64_t sequence, edge::Death death) {
   ++report_.quarantined_messages;
-  const std::string source = region.source(slot).text();
+  const std::string source = address.text();
   if (options_.quarantine.empty()) {
     log::error("a message from {} was in work when engines died: it is dropped", source);
-  } else {
-    const auto reason = fmt::format("from {}; engines died with it in work, the last one {}", source, edge::name(death));
-    const auto written = write_poison_message(options_.quarantine, region.bytes(slot), reason, region.info(slot).sequence, wall_us());
-    if (written)
-      log::error("a message from {} was in work when engines died: it is in {}", source, *written);
-    else
-      log::error("a message from {} was in work when engines died: it is dropped, it cannot be written to {}", source,
-                 written.error().message);
+    return;
   }
-  region.finish(slot);
+  const auto reason = fmt::format("from {}; engines died with it in work, the last one {}", source, edge::name(death));
+  const auto written = write_poison_message(options_.quarantine, bytes, reason, sequence, wall_us());
+  if (written)
+    log::error("a message from {} was in work when engines died: it is in {}", source, *written);
+  else
+    log::error("a message from {} was in work when engines died: it is dropped, it cannot be written to {}", source,
+               written.error().message);
 }
 
 void Engine::redeliver() {

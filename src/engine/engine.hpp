@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "edge/channel.hpp"
+#include "edge/ring_region.hpp"
 #include "edge/shared_region.hpp"
 #include "proxy/proxy.hpp"
 #include "store/store.hpp"
@@ -23,8 +24,9 @@ struct EngineOptions {
   proxy::Persist persist = proxy::Persist::Full;
   store::Options store;  // of what survives; kinds and the readings of the clocks are filled in by attach()
   std::uint32_t workers = 1;
-  std::vector<int> sockets;              // UDP: of listen address i and worker w at i * workers + w; not owned
+  std::vector<int> sockets;              // UDP: of listen address i and worker w at i * workers + w; not owned; -1: not of UDP
   edge::SharedRegion* region = nullptr;  // for `workers`
+  edge::RingRegion* rings = nullptr;     // the same; null: no listen address has connections
   std::string quarantine;                // folder of poison messages and records; empty: they are dropped and counted
   std::uint64_t seed = 0;                // of the random numbers; another one in each process
   // One per worker, used in its thread only.
@@ -46,6 +48,8 @@ struct EngineReport {
 struct EngineCounters {
   proxy::ProxyCounters proxy;
   std::uint64_t datagrams_received = 0, empty = 0 /* of them */, datagrams_sent = 0, send_errors = 0, handed_over = 0;
+  // Of connections; `ring_full`: messages that the edge did not take in time, `ring_damaged`: the memory made no sense.
+  std::uint64_t ring_received = 0, ring_sent = 0, undelivered = 0, ring_full = 0, ring_damaged = 0;
   std::uint64_t turns = 0 /* of the loop, idle ones too */, open_transactions = 0, waiting = 0 /* callbacks */;
 };
 
@@ -79,7 +83,7 @@ class Engine {
   friend class Worker;
   [[nodiscard]] Result<> open_stores();
   void put_poison_aside(edge::Death death);
-  void quarantine_message(edge::SlotId slot, edge::Death death);
+  void quarantine_message(std::string_view bytes, const SocketAddress& source, std::uint64_t sequence, edge::Death death);
   void redeliver();
   [[nodiscard]] store::Store& surviving() const { return *stores_.front(); }
 

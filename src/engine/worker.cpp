@@ -21,10 +21,16 @@ namespace {
 constexpr Duration tick_interval = 50ms, heartbeat_interval = 5ms;
 constexpr int longest_wait_ms = 50;  // so that the watchdog sees a worker tick
 constexpr int full_wait_ms = 1;      // while every receive slot waits for another worker
-constexpr std::uint32_t wake_event = UINT32_MAX;
+constexpr std::uint32_t wake_event = UINT32_MAX, ring_event = UINT32_MAX - 1;
+constexpr int messages_per_turn = 256;  // of connections
 // To be woken costs several times what a datagram costs. When they come closer together than this, they are let gather so long: a worker
 // turns at most once in that time, and less often wakes for one datagram. A message waits half of it on average.
 constexpr Duration gather_time = 500us;
+
+template <class P>
+void tell_undelivered(P& proxy, std::string_view bytes, Time now, proxy::Outputs& outputs) {
+  if constexpr (requires { proxy.on_undelivered(bytes, now, outputs); }) proxy.on_undelivered(bytes, now, outputs);
+}
 
 }  // namespace
 
@@ -53,7 +59,13 @@ Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
   event.events = EPOLLIN;
   event.data.u32 = wake_event;
   (void)epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &event);
+  if (engine.options_.rings) {
+    rings_.emplace(*engine.options_.rings, index);
+    event.data.u32 = ring_event;
+    (void)epoll_ctl(epoll_, EPOLL_CTL_ADD, rings_->event(), &event);
+  }
   for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
+    if (sockets_[i] < 0) continue;
     event.data.u32 = i;
     (void)epoll_ctl(epoll_, EPOLL_CTL_ADD, sockets_[i], &event);
   }
@@ -68,6 +80,8 @@ Worker::~Worker() {
 
 void Worker::attach(Time now) {
   now_ = now;
+  again_ = true;
+  if (rings_) old_messages_end_ = rings_->published();
   proxy_->attach(now, outputs_);
   finish_batch();
 }
@@ -116,6 +130,8 @@ void Worker::run() {
   (void)pthread_setname_np(pthread_self(), fmt::format("worker-{}", index_).c_str());
   process_redelivered();
   while (!stop_.load(std::memory_order_acquire)) turn();
+  // What the edge has handed over by now; the next engine finds the rest.
+  for (std::uint64_t end = rings_ ? rings_->published() : 0; rings_ && rings_->cursor() < end && take_message();) finish_batch();
   // Nobody reads any more when the last one is here; what they have read for each other before that is done to the end.
   engine_.reading_.fetch_sub(1, std::memory_order_acq_rel);
   for (bool last = false; !last;) {
@@ -139,6 +155,13 @@ void Worker::process_redelivered() {
     finish_batch();
   }
   redelivered_ = {};
+  while (rings_ && rings_->cursor() < old_messages_end_) {
+    tick();
+    now_ = engine_.now();
+    if (!take_message()) break;
+    finish_batch();
+  }
+  again_ = false;
 }
 
 // Waits for the eventfd only.
@@ -151,7 +174,7 @@ bool Worker::has_work() const {
   if (mail_.load(std::memory_order_acquire) || stop_.load(std::memory_order_acquire)) return true;
   for (const auto& queue : queues_)
     if (!queue->empty()) return true;
-  return false;
+  return rings_ && !rings_->empty();
 }
 
 int Worker::wait_ms() {
@@ -176,12 +199,13 @@ void Worker::turn() {
   const Time waiting_since = engine_.now();
   wait();
   now_ = turn_begin_ = engine_.now();
-  const std::uint64_t before = local_.datagrams_received;
+  const std::uint64_t before = local_.datagrams_received + local_.ring_received;
   ++local_.turns;
   take_over();
   for (std::uint16_t socket = 0; socket < sockets_.size(); ++socket)
     if (std::exchange(readable_[socket], std::uint8_t{0})) receive(socket);
-  const std::uint64_t received = local_.datagrams_received - before;
+  if (rings_) receive_messages();
+  const std::uint64_t received = local_.datagrams_received + local_.ring_received - before;
   gathering_ = received > 0 && received < edge::batch_size && now_ - waiting_since < gather_time;
   proxy_->on_tick(now_, outputs_);
   if (now_ >= next_tick_) {
@@ -204,6 +228,7 @@ void Worker::wait() {
     // Whoever hands over changes `sleeping_` after its push; we look at the queues after changing it. Read-modify-writes only: the later of
     // the two sees what the other did before.
     (void)sleeping_.exchange(true, std::memory_order_acq_rel);
+    if (rings_) rings_->set_sleeping(true);
     if (has_work()) milliseconds = 0;
   }
   if (std::exchange(full_, false)) {
@@ -214,14 +239,15 @@ void Worker::wait() {
   std::array<epoll_event, 16> events;
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
   (void)sleeping_.exchange(false, std::memory_order_acq_rel);
+  if (rings_) rings_->set_sleeping(false);
   for (int i = 0; i < count; ++i) {
     const std::uint32_t source = events[static_cast<std::size_t>(i)].data.u32;
-    if (source != wake_event) {
+    if (source < ring_event) {
       readable_[source] = 1;
       continue;
     }
     std::uint64_t ignored = 0;
-    (void)!read(event_, &ignored, sizeof ignored);
+    (void)!read(source == wake_event ? event_ : rings_->event(), &ignored, sizeof ignored);
   }
 }
 
@@ -284,10 +310,50 @@ void Worker::process(edge::SlotId slot) {
   done_.push_back(slot);
 }
 
+// The next message of a connection. False: there is none.
+bool Worker::take_message() {
+  const auto entry = rings_->next();
+  if (!entry) return false;
+  const bool sound = entry->socket < engine_.options_.proxy.sockets.size() &&
+                     (count_ == 1 || proxy::partition_of(entry->bytes, engine_.partition_count()) % count_ == index_);
+  if (!sound) {
+    ++local_.ring_damaged;
+  } else if (entry->kind == edge::EntryKind::Undelivered) {
+    ++local_.undelivered;
+    tell_undelivered(*proxy_, entry->bytes, now_, outputs_);
+  } else {
+    ++local_.ring_received;
+    proxy_->on_received({entry->bytes, entry->address, entry->socket, entry->connection}, now_, outputs_);
+  }
+  rings_->done();
+  return true;
+}
+
+void Worker::receive_messages() {
+  for (int i = 0; i < messages_per_turn && take_message(); ++i) {
+  }
+}
+
+void Worker::send_message(const proxy::Send& send) {
+  if (rings_ && rings_->send(send, again_)) {
+    ++local_.ring_sent;
+    return;
+  }
+  ++local_.ring_full;
+  unsent_.emplace_back(send.bytes);
+}
+
+// The edge did not take these: the transactions hear of it as if a connection had failed.
+void Worker::return_undelivered() {
+  const auto unsent = std::exchange(unsent_, {});
+  for (const auto& bytes : unsent) tell_undelivered(*proxy_, bytes, now_, outputs_);
+}
+
 // Everything of the batch is committed: it leaves, and only then the slots are finished. Whoever dies in between does it again.
 void Worker::finish_batch() {
   if (!outputs_.empty()) {
     for (std::uint16_t socket = 0; socket < sockets_.size(); ++socket) {
+      if (sockets_[socket] < 0) continue;
       sending_.clear();
       for (const auto& send : outputs_.sends())
         if (send.socket == socket) sending_.push_back({send.bytes, send.destination});
@@ -296,11 +362,16 @@ void Worker::finish_batch() {
       local_.datagrams_sent += counts.sent;
       local_.send_errors += counts.failed;
     }
+    for (const auto& send : outputs_.sends())
+      if (sockets_[send.socket] < 0) send_message(send);
     outputs_.clear();
   }
+  if (rings_) rings_->commit();
   proxy_->outputs_sent();
   for (const auto slot : done_) region_.finish(slot);
   done_.clear();
+  // What they lead to leaves with the next batch, which is not long.
+  if (!unsent_.empty()) return_undelivered();
 }
 
 void Worker::run_mailbox() {

@@ -5,11 +5,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "engine/engine.hpp"
 #include "engine/spsc_queue.hpp"
+#include "engine/worker_rings.hpp"
 #include "net/udp_batch.hpp"
 
 namespace perdure::engine {
@@ -51,6 +54,10 @@ class Worker final : public proxy::Mailbox {
   [[nodiscard]] std::uint32_t hand_over(std::uint32_t batch, std::uint32_t count);
   void take_over();
   void process(edge::SlotId slot);
+  bool take_message();
+  void receive_messages();
+  void send_message(const proxy::Send& send);
+  void return_undelivered();
   void finish_batch();
   void run_mailbox();
   [[nodiscard]] int wait_ms();
@@ -64,11 +71,15 @@ class Worker final : public proxy::Mailbox {
   std::unique_ptr<proxy::RouteRunner> runner_;
   std::unique_ptr<proxy::Proxy> proxy_;
   proxy::Outputs outputs_;
-  std::vector<int> sockets_;
+  std::vector<int> sockets_;  // UDP, of each listen address; -1: not of UDP
+  std::optional<WorkerRings> rings_;
+  std::uint64_t old_messages_end_ = 0;  // of the inbound ring, when this engine came
+  bool again_ = false;                  // what is sent now may have left before an engine died
   std::vector<std::unique_ptr<HandOver>> queues_;
   std::vector<edge::SlotId> redelivered_;
   std::vector<edge::SlotId> done_;  // processed in this batch, to be finished when the outputs have left
   std::vector<net::Datagram> sending_;
+  std::vector<std::string> unsent_;  // what the edge did not take
   std::vector<std::uint8_t> readable_, notify_;
   int epoll_ = -1, event_ = -1;
   bool gathering_ = false;

@@ -31,10 +31,10 @@ TEST_F(Blame, AMessageIsPoisonAfterTwoCrashes) {
     take(1, 40);
     region->info({1, 40}) = {};
     mark_slot(0, {1, 40});
-    EXPECT_THAT(assign_blame(*region, death).messages, IsEmpty());
+    EXPECT_THAT(assign_blame(*region, nullptr, death).messages, IsEmpty());
     EXPECT_EQ(region->mark(0).slot, 0U);
     mark_slot(0, {1, 40});
-    EXPECT_THAT(assign_blame(*region, death).messages, ElementsAre(edge::SlotId{1, 40}));
+    EXPECT_THAT(assign_blame(*region, nullptr, death).messages, ElementsAre(edge::SlotId{1, 40}));
     region->finish({1, 40});
   }
 }
@@ -43,10 +43,10 @@ TEST_F(Blame, AMessageIsPoisonAfterFourKills) {
   take(0, 3);
   for (int i = 0; i < 3; ++i) {
     mark_slot(0, {0, 3});
-    EXPECT_THAT(assign_blame(*region, Death::Killed).messages, IsEmpty());
+    EXPECT_THAT(assign_blame(*region, nullptr, Death::Killed).messages, IsEmpty());
   }
   mark_slot(0, {0, 3});
-  EXPECT_THAT(assign_blame(*region, Death::Killed).messages, ElementsAre(edge::SlotId{0, 3}));
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Killed).messages, ElementsAre(edge::SlotId{0, 3}));
 }
 
 TEST_F(Blame, NobodyIsToBlameForAnOrderlyEnd) {
@@ -55,7 +55,7 @@ TEST_F(Blame, NobodyIsToBlameForAnOrderlyEnd) {
     for (int i = 0; i < 10; ++i) {
       mark_slot(0, {0, 3});
       mark_record(0, 5);
-      const auto poison = assign_blame(*region, death);
+      const auto poison = assign_blame(*region, nullptr, death);
       EXPECT_THAT(poison.messages, IsEmpty());
       EXPECT_THAT(poison.records, IsEmpty());
     }
@@ -65,33 +65,33 @@ TEST_F(Blame, NobodyIsToBlameForAnOrderlyEnd) {
 
 TEST_F(Blame, AFinishedSlotTakesNone) {
   mark_slot(0, {0, 3});
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).messages, IsEmpty());
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).messages, IsEmpty());
   EXPECT_EQ(region->info({0, 3}).blame, 0);
 }
 
 TEST_F(Blame, MarksThatMakeNoSenseAreTakenDown) {
   mark_slot(0, {7, 3});
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).messages, IsEmpty());
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).messages, IsEmpty());
   mark_slot(0, {0, edge::slots_per_worker});
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).messages, IsEmpty());
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).messages, IsEmpty());
   EXPECT_EQ(region->mark(0).slot, 0U);
 }
 
 TEST_F(Blame, ARecordIsPoisonAfterTwoCrashesInARow) {
   mark_record(0, 5);
   mark_record(1, 6);
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).records, IsEmpty());
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).records, IsEmpty());
   mark_record(1, 5);
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).records, ElementsAre(5U));
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).records, ElementsAre(5U));
   // It is no suspect any more: the id is free for another one.
   mark_record(0, 5);
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).records, IsEmpty());
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).records, IsEmpty());
 }
 
 TEST_F(Blame, ARecordIsNotPoisonBecauseItsIdComesBackAmongUnrelatedKills) {
   for (int i = 0; i < 100; ++i) {
     mark_record(0, i % 3 == 0 ? 5U : 100U + static_cast<std::uint32_t>(i));
-    EXPECT_THAT(assign_blame(*region, Death::Killed).records, IsEmpty()) << i;
+    EXPECT_THAT(assign_blame(*region, nullptr, Death::Killed).records, IsEmpty()) << i;
   }
 }
 
@@ -99,10 +99,10 @@ TEST_F(Blame, TheTableOfSuspectsNeverOverflows) {
   for (std::uint32_t i = 0; i < 100; ++i) {
     mark_record(0, 2 * i);
     mark_record(1, 2 * i + 1);
-    EXPECT_THAT(assign_blame(*region, Death::Crashed).records, IsEmpty());
+    EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).records, IsEmpty());
   }
   mark_record(0, 199);
-  EXPECT_THAT(assign_blame(*region, Death::Crashed).records, ElementsAre(199U));
+  EXPECT_THAT(assign_blame(*region, nullptr, Death::Crashed).records, ElementsAre(199U));
 }
 
 TEST_F(Blame, AMessageGoesBeforeTheRecordThatItIsFor) {
@@ -110,7 +110,7 @@ TEST_F(Blame, AMessageGoesBeforeTheRecordThatItIsFor) {
   for (int i = 0; i < 2; ++i) {
     mark_slot(0, {0, 3});
     mark_record(0, 5);
-    const auto poison = assign_blame(*region, Death::Crashed);
+    const auto poison = assign_blame(*region, nullptr, Death::Crashed);
     EXPECT_EQ(poison.messages.size(), i == 0 ? 0U : 1U);
     EXPECT_THAT(poison.records, IsEmpty());
   }
@@ -119,7 +119,7 @@ TEST_F(Blame, AMessageGoesBeforeTheRecordThatItIsFor) {
   take(0, 4);
   mark_slot(0, {0, 4});
   mark_record(0, 5);
-  const auto poison = assign_blame(*region, Death::Crashed);
+  const auto poison = assign_blame(*region, nullptr, Death::Crashed);
   EXPECT_THAT(poison.messages, IsEmpty());
   EXPECT_THAT(poison.records, ElementsAre(5U));
 }
