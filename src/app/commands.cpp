@@ -89,6 +89,12 @@ std::string status_text(const Json& status) {
                                                          member(status, "serving") == true ? "serving" : "not serving")});
   table.add({"listen", listen});
   table.add({"workers", std::to_string(number(status, "workers"))});
+  if (const Json& open = member(member(status, "connections"), "open"); open.is_object() && !open.empty()) {
+    std::string connections;
+    for (const auto& [transport, count] : open.items())
+      connections += fmt::format("{}{} {}", connections.empty() ? "" : ", ", count.get<std::uint64_t>(), transport);
+    table.add({"connections", connections});
+  }
   table.add({"processes", fmt::format("edge {}, engine {}, spare {}", process_text(number(pids, "edge")),
                                       process_text(number(pids, "engine")), process_text(number(pids, "spare")))});
   if (const auto error = text(status, "spare_error"); !error.empty()) table.add({"no spare", error});

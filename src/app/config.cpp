@@ -50,6 +50,18 @@ struct Reader {
   const toml::node& node;
   const std::filesystem::path& folder;
 
+  [[nodiscard]] Result<std::vector<std::string>> texts() const {
+    const toml::array* const array = node.as_array();
+    if (array == nullptr) return fail("must be a list of texts: [\"…\", \"…\"]");
+    std::vector<std::string> texts;
+    for (const auto& element : *array) {
+      const auto text = element.value_exact<std::string>();
+      if (!text) return fail("must be a list of texts: [\"…\", \"…\"]");
+      texts.push_back(*text);
+    }
+    return texts;
+  }
+
   Result<> operator()(const TextOption& option) const {
     const auto text = node.value_exact<std::string>();
     return text ? option.set(config, *text) : fail("must be a text in quotes");
@@ -60,16 +72,20 @@ struct Reader {
     option.member(config) = (folder / *text).lexically_normal();
     return {};
   }
-  Result<> operator()(const TextsOption& option) const {
-    const toml::array* const array = node.as_array();
-    if (array == nullptr) return fail("must be a list of texts: [\"…\", \"…\"]");
-    std::vector<std::string> texts;
-    for (const auto& element : *array) {
-      const auto text = element.value_exact<std::string>();
-      if (!text) return fail("must be a list of texts: [\"…\", \"…\"]");
-      texts.push_back(*text);
+  Result<> operator()(const PathsOption& option) const {
+    const auto texts = this->texts();
+    if (!texts) return std::unexpected(texts.error());
+    auto& paths = option.member(config);
+    paths.clear();
+    for (const auto& text : *texts) {
+      if (text.empty() || text.find('\0') != std::string::npos) return fail("must be a list of paths");
+      paths.push_back((folder / text).lexically_normal());
     }
-    return option.set(config, texts);
+    return {};
+  }
+  Result<> operator()(const TextsOption& option) const {
+    const auto texts = this->texts();
+    return texts ? option.set(config, *texts) : std::unexpected(texts.error());
   }
   Result<> operator()(const DurationOption& option) const {
     const auto text = node.value_exact<std::string>();
@@ -282,13 +298,12 @@ Result<std::uint64_t> parse_size(std::string_view text) {
 
 Result<ListenAddress> parse_listen(std::string_view text) {
   const auto malformed = [&] {
-    return fail(fmt::format("\"{}\" is not an address: write \"udp:192.0.2.1:5060\" or \"udp:[2001:db8::1]:5060\"", text));
+    return fail(fmt::format("\"{}\" is not an address: write \"udp:192.0.2.1:5060\" or \"tls:[2001:db8::1]:5061\"", text));
   };
   const std::size_t first = text.find(':'), last = text.rfind(':');
   if (first == std::string_view::npos || first == last) return malformed();
   const auto transport = transport_from(text.substr(0, first));
   if (!transport) return fail(fmt::format("\"{}\" names no known transport", text));
-  if (*transport != Transport::Udp) return fail(fmt::format("\"{}\": {} is not in this version, only udp", text, name(*transport)));
   const std::string_view host = text.substr(first + 1, last - first - 1), port_text = text.substr(last + 1);
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);

@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "base/value.hpp"
 #include "dispatch/options.hpp"
+#include "edge/connections/options.hpp"
 #include "htable/options.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
@@ -79,6 +80,10 @@ struct Config {
   std::vector<Database> databases;  // [sql.NAME]
 
   log::Level log_level = log::Level::Notice;
+
+  edge::ConnectionOptions connections;        // but for the listeners
+  std::vector<ListenAddress> proxy_protocol;  // those of `listen` that are behind a load balancer
+  std::uint64_t connections_ring_bytes = 0;
 
   struct Engine {
     Duration watchdog{};

@@ -22,6 +22,7 @@
 #include "base/checksum.hpp"
 #include "dispatch/prober.hpp"
 #include "edge/channel.hpp"
+#include "edge/ring_region.hpp"
 #include "edge/shared_region.hpp"
 #include "engine/clock.hpp"
 #include "net/udp_socket.hpp"
@@ -106,7 +107,11 @@ class EngineProcess {
     auto region = edge::SharedRegion::map(arguments_.shared);
     if (!region) return std::unexpected(region.error());
     region_ = std::move(*region);
-    PERDURE_ASSERT(arguments_.sockets.size() == config_.listen.size() * region_->worker_count());
+    if (!arguments_.rings.empty()) {
+      auto rings = edge::RingRegion::map(arguments_.rings);
+      if (!rings) return std::unexpected(rings.error());
+      rings_ = std::move(*rings);
+    }
     dispatcher_.emplace(config_.dispatcher.options);
     if (!config_.dispatcher.list.empty())
       if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
@@ -134,14 +139,8 @@ class EngineProcess {
     engine::EngineOptions options;
     options.proxy = proxy_options(config_);
     options.workers = region_->worker_count();
-    options.sockets = arguments_.sockets;
-    for (std::size_t i = 0; i < config_.listen.size(); ++i) {
-      const SocketAddress address = net::local_address(options.sockets[i * options.workers]);
-      options.proxy.sockets.push_back({.transport = config_.listen[i].transport,
-                                       .address = address,
-                                       .advertised_host = config_.advertised_host.empty() ? address.host_text() : config_.advertised_host,
-                                       .advertised_port = config_.advertised_port ? config_.advertised_port : address.port});
-    }
+    add_sockets(options);
+    options.rings = rings_.get();
     options.persist = config_.state.persist;
     options.store.path = arguments_.store;
     options.store.max_bytes = arguments_.store_bytes;
@@ -166,6 +165,31 @@ class EngineProcess {
       if (worker == 0) on_tick(now, proxy, outputs);
     };
     return options;
+  }
+
+  // Where the server listens: of UDP a socket for each worker says it, of the other transports the edge.
+  void add_sockets(engine::EngineOptions& options) {
+    auto descriptor = arguments_.sockets.begin();
+    auto text = arguments_.listening.begin();
+    for (const auto& listen : config_.listen) {
+      SocketAddress address;
+      if (listen.transport == Transport::Udp) {
+        PERDURE_ASSERT(arguments_.sockets.end() - descriptor >= options.workers);
+        address = net::local_address(*descriptor);
+        options.sockets.insert(options.sockets.end(), descriptor, descriptor + options.workers);
+        descriptor += options.workers;
+      } else {
+        PERDURE_ASSERT(text != arguments_.listening.end());
+        const auto listening = parse_listen(*text++);
+        PERDURE_ASSERT(listening.has_value());
+        address = listening->address;
+        options.sockets.insert(options.sockets.end(), options.workers, -1);
+      }
+      options.proxy.sockets.push_back({.transport = listen.transport,
+                                       .address = address,
+                                       .advertised_host = config_.advertised_host.empty() ? address.host_text() : config_.advertised_host,
+                                       .advertised_port = config_.advertised_port ? config_.advertised_port : address.port});
+    }
   }
 
   store::Options tables_store_options() const {
@@ -260,6 +284,7 @@ class EngineProcess {
   edge::Channel channel_;
   Config config_;
   std::unique_ptr<edge::SharedRegion> region_;
+  std::unique_ptr<edge::RingRegion> rings_;
   std::optional<dispatch::Dispatcher> dispatcher_;
   std::unique_ptr<Capabilities> capabilities_;
   script::ScriptOptions script_;

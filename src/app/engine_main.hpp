@@ -17,7 +17,9 @@ struct EngineArguments {
   std::string dispatcher_state;
   std::string quarantine;
   int channel = -1, shared = -1;
-  std::vector<int> sockets;
+  std::vector<int> sockets;            // UDP
+  std::vector<int> rings;              // descriptors of edge::RingRegion; empty: there are no connections
+  std::vector<std::string> listening;  // "tcp:192.0.2.1:5060": the listen addresses of connections, in their order
 };
 
 // Initialises, says so, and serves when it is told to. Returns the exit code.

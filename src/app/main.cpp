@@ -43,7 +43,9 @@ void add_engine(CLI::App& app, EngineArguments& arguments) {
   engine.add_option("--quarantine", arguments.quarantine);
   engine.add_option("--channel", arguments.channel)->required();
   engine.add_option("--shared", arguments.shared)->required();
-  engine.add_option("--sockets", arguments.sockets)->delimiter(',')->required();
+  engine.add_option("--sockets", arguments.sockets)->delimiter(',');
+  engine.add_option("--rings", arguments.rings)->delimiter(',');
+  engine.add_option("--listening", arguments.listening)->delimiter(',');
 }
 
 int main(int argc, char** argv) {

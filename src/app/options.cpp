@@ -139,6 +139,21 @@ Result<> set_tag_avp(Config& config, std::string_view text) {
   return {};
 }
 
+constexpr std::array client_certificates = {"off"sv, "optional"sv, "required"sv};
+constexpr std::array verify_servers = {"off"sv, "chain"sv, "name"sv};
+constexpr std::array tls_versions = {"1.2"sv, "1.3"sv};
+
+Result<> set_proxy_protocol(Config& config, const std::vector<std::string>& texts) {
+  config.proxy_protocol.clear();
+  for (const auto& text : texts) {
+    const auto listen = parse_listen(text);
+    if (!listen) return std::unexpected(listen.error());
+    if (listen->transport == Transport::Udp) return fail(fmt::format("\"{}\" has no connections", text));
+    config.proxy_protocol.push_back(*listen);
+  }
+  return {};
+}
+
 constexpr std::size_t databases_max = 64;
 
 Result<> begin_database(Config& config, std::string_view name) {
@@ -159,8 +174,9 @@ constexpr SectionFamily families[] = {{"htable", begin_htable}, {"pipe", begin_p
 
 const Option table[] = {
     {"", "listen", R"(["udp:127.0.0.1:5060"])",
-     "Addresses to receive on, each \"udp:address:port\" with a numeric IPv4 address or an IPv6 address in brackets. UDP is the transport "
-     "of this version. 0.0.0.0 and [::] need `advertise`. Port 0: the kernel chooses one, which the line `ready` tells.",
+     "Addresses to receive on, each \"transport:address:port\" with the transport udp, tcp, tls, ws or wss and a numeric IPv4 address or "
+     "an IPv6 address in brackets. tls and wss need `tls.certificates`. 0.0.0.0 and [::] need `advertise`. Port 0: the kernel chooses one, "
+     "which the line `ready` tells.",
      TextsOption{set_listen}},
     {"", "advertise", "",
      "Host, or host:port, that stands in Via and Record-Route instead of the address itself, for example behind a NAT or for a name in "
@@ -319,6 +335,87 @@ const Option table[] = {
     {"log", "level", R"("notice")", "Least serious lines that are written to standard error.",
      ChoiceOption{levels, [](Config& c, std::size_t i) { c.log_level = static_cast<log::Level>(i); }}},
 
+    {"connections", "max", "16384", "Most connections at a time, of all transports; a further one is closed at once.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.connections.connections_max; }, 1, 1'000'000}},
+    {"connections", "per_source", "4096",
+     "Most of them from one IPv4 address, or from one IPv6 network of 64 bits. Devices behind one NAT are one source.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.connections.connections_per_source_max; }, 1, 1'000'000}},
+    {"connections", "outbound", "4096",
+     "Most of them that this server has opened. A message that would need a further one counts as not deliverable.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.connections.outbound_max; }, 1, 1'000'000}},
+    {"connections", "message_size", R"("65535")",
+     "Longest message by a connection. A longer one is answered with 513, and the connection is closed.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.connections.message_bytes_max; }, 1024, 65'535}},
+    {"connections", "send_queue", R"("1MiB")",
+     "What may wait to be sent on one connection. When it is full, the connection is closed and what waits is failed as not deliverable.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.connections.queue_bytes_max; }, 64ULL << 10, 64ULL << 20}},
+    {"connections", "buffers", R"("256MiB")",
+     "What all connections together may hold of messages received in part or not yet sent. A connection that needs more is closed.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.connections.buffers_max; }, 1ULL << 20, 64ULL << 30}},
+    {"connections", "messages_per_second", "0",
+     "Messages that are read from one source in a second; further ones wait in its connections. 0: any number.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.connections.messages_per_second_max; }, 0, 1'000'000}},
+    {"connections", "idle_timeout", R"("10m")", "A connection without message or keep-alive for so long is closed.",
+     DurationOption{[](Config& c) -> Duration& { return c.connections.idle_timeout; }, 1s, 24h}},
+    {"connections", "handshake_timeout", R"("5s")",
+     "How long a peer may take until messages can come: for TLS, WebSocket and the PROXY protocol.",
+     DurationOption{[](Config& c) -> Duration& { return c.connections.handshake_timeout; }, 500ms, 60s}},
+    {"connections", "message_timeout", R"("10s")", "How long a message may take from its first byte to its last.",
+     DurationOption{[](Config& c) -> Duration& { return c.connections.message_timeout; }, 500ms, 5min}},
+    {"connections", "write_timeout", R"("15s")", "A peer that takes nothing of what waits for it for so long is given up.",
+     DurationOption{[](Config& c) -> Duration& { return c.connections.write_timeout; }, 500ms, 5min}},
+    {"connections", "connect_timeout", R"("3s")", "How long it may take to connect to a peer.",
+     DurationOption{[](Config& c) -> Duration& { return c.connections.connect_timeout; }, 100ms, 60s}},
+    {"connections", "back_off", R"("30s")",
+     "A peer that could not be connected to is not tried again for one second, then two, and so on up to this.",
+     DurationOption{[](Config& c) -> Duration& { return c.connections.back_off_max; }, 1s, 1h}},
+    {"connections", "ring", R"("4MiB")",
+     "Memory for messages between the connections and each worker, in each direction: what waits while the next engine takes over. Cut to "
+     "a power of two.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.connections_ring_bytes; }, 256ULL << 10, 1ULL << 30}},
+
+    {"connections", "proxy_protocol", "[]",
+     "Listen addresses, as they stand in `listen`, whose connections come from a load balancer that says whom they are from (PROXY "
+     "protocol, "
+     "version 1 or 2). A connection that does not begin so is closed: nobody else must reach such an address.",
+     TextsOption{set_proxy_protocol}},
+
+    {"tls", "certificates", "[]",
+     "PEM files, each a certificate and its chain. A peer that names a host gets the one with that name in its subjectAltName, others get "
+     "the first, which is also shown when this server connects to a peer. Read again by `perdure rpc tls.reload`.",
+     PathsOption{[](Config& c) -> std::vector<std::string>& { return c.connections.tls.certificates; }}},
+    {"tls", "private_keys", "[]", "The PEM files of their keys, in the same order.",
+     PathsOption{[](Config& c) -> std::vector<std::string>& { return c.connections.tls.private_keys; }}},
+    {"tls", "ca_file", "", "PEM file of the authorities whose certificates are believed. Without it the system's list.",
+     PathOption{[](Config& c) -> std::string& { return c.connections.tls.ca_file; }}},
+    {"tls", "client_certificate", R"("off")",
+     "Whether a peer that connects shows a certificate: \"off\" it is not asked; \"optional\" it may, and a bad one ends the handshake; "
+     "\"required\" without one there is no connection.",
+     ChoiceOption{
+         client_certificates,
+         [](Config& c, std::size_t i) { c.connections.tls.client_certificate = static_cast<edge::TlsOptions::ClientCertificate>(i); }}},
+    {"tls", "verify_server", R"("name")",
+     "What a peer that this server connects to must prove: \"off\" nothing; \"chain\" that an authority knows it; \"name\" also that it is "
+     "the host of the URI that led there (RFC 5922: without wildcards), or has the address that stands there.",
+     ChoiceOption{verify_servers,
+                  [](Config& c, std::size_t i) { c.connections.tls.verify_server = static_cast<edge::TlsOptions::Verify>(i); }}},
+    {"tls", "min_version", R"("1.2")", "Oldest version of TLS.",
+     ChoiceOption{tls_versions, [](Config& c, std::size_t i) { c.connections.tls.tls_1_3_only = i == 1; }}},
+    {"tls", "ciphers", "", "Ciphers for TLS 1.2, as OpenSSL writes them. Without it OpenSSL's default.",
+     TextOption{[](Config& c, std::string_view text) -> Result<> {
+       c.connections.tls.ciphers = text;
+       return {};
+     }}},
+    {"tls", "session_tickets", "true", "Whether peers may resume a session without a full handshake. Tickets end with `tls.reload`.",
+     BooleanOption{[](Config& c) -> bool& { return c.connections.tls.session_tickets; }}},
+
+    {"websocket", "origins", "[]",
+     "Origins of the web pages that may connect, such as \"https://phone.example.org\"; then who names none may not either. Empty: any.",
+     TextsOption{[](Config& c, const std::vector<std::string>& texts) -> Result<> {
+       c.connections.web_origins = texts;
+       return {};
+     }}},
+
     {"engine", "watchdog", R"("2s")", "A worker that makes no progress for so long is taken for dead, and the next engine takes over.",
      DurationOption{[](Config& c) -> Duration& { return c.engine.watchdog; }, 100ms, 60s}},
     {"engine", "receive_buffer", R"("16MiB")",
@@ -344,6 +441,7 @@ std::string size_text(std::uint64_t bytes) {
 struct TypeText {
   std::string operator()(const TextOption&) const { return "text"; }
   std::string operator()(const PathOption&) const { return "path"; }
+  std::string operator()(const PathsOption&) const { return "list of paths"; }
   std::string operator()(const TextsOption&) const { return "list of texts"; }
   std::string operator()(const DurationOption& o) const {
     return fmt::format("duration, {} to {}", duration_text(o.least), duration_text(o.most));

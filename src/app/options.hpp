@@ -19,6 +19,9 @@ struct TextOption {
 struct PathOption {
   std::string& (*member)(Config&);
 };
+struct PathsOption {
+  std::vector<std::string>& (*member)(Config&);
+};
 struct TextsOption {
   Result<> (*set)(Config&, const std::vector<std::string>&);
 };
@@ -51,7 +54,7 @@ struct Option {
   std::string_view key;
   std::string_view default_value;  // as TOML; empty: none, the option may be left out
   std::string_view text;           // one paragraph for the operator
-  std::variant<TextOption, PathOption, TextsOption, DurationOption, SizeOption, NumberOption, ChoiceOption, BooleanOption,
+  std::variant<TextOption, PathOption, PathsOption, TextsOption, DurationOption, SizeOption, NumberOption, ChoiceOption, BooleanOption,
                OptionalNumberOption>
       value;
 };

@@ -11,6 +11,9 @@ constexpr auto edge = RpcSide::Edge, engine = RpcSide::Engine;
 
 constexpr RpcMethod table[] = {
     {"app_lua.reload", "[force]", "`reload` of the script alone.", edge},
+    {"core.tcp_close", "id", "Closes a connection, by its id in core.tcp_list.", edge},
+    {"core.tcp_info", "", "Connections: how many there are and may be, and everything that is counted of them.", edge},
+    {"core.tcp_list", "[limit]", "Connections of all transports but UDP, at most `limit` (50).", edge},
     {"core.uptime", "", "Seconds since the server was started; switches of the engine do not count.", edge},
     {"core.version", "", "Name and version of the program.", edge},
     {"dispatcher.list", "", "Sets, destinations and their states, laid out as Kamailio does.", engine},
@@ -46,6 +49,7 @@ constexpr RpcMethod table[] = {
     {"store.usage", "", "Bytes of records and blobs in use, claimed by partitions, and in all.", engine},
     {"system.listMethods", "", "Names of all methods.", edge},
     {"system.methodHelp", "method", "Parameters and meaning of a method.", edge},
+    {"tls.reload", "", "Reads certificates and keys again, for connections to come. An error changes nothing.", edge},
     {"tm.list", "[limit]",
      "Transactions in progress with their branches, at most `limit` (50). Those that only wait for retransmissions are not shown.", engine},
     {"tm.stats", "", "Transactions and responses, named as Kamailio does, since the engine attached.", engine},

@@ -16,6 +16,8 @@
 #include <optional>
 
 #include "admin/rpc_server.hpp"
+#include "app/connection_methods.hpp"
+#include "app/connections_host.hpp"
 #include "app/engine_reload.hpp"
 #include "app/live_state.hpp"
 #include "app/rpc_methods.hpp"
@@ -55,6 +57,7 @@ class Server {
     (void)sd_notify(0, "STOPPING=1");
     // In this order: who sees the control connection end may start the next server.
     supervisor_.reset();
+    connections_.stop();
     directory_.reset();
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
     while (rpc_->is_writing() && std::chrono::steady_clock::now() < deadline) context_.run_one_for(std::chrono::milliseconds(10));
@@ -75,11 +78,13 @@ class Server {
     auto live = LiveState::prepare(config_.state);
     if (!live) return std::unexpected(live.error());
     live_.emplace(std::move(*live));
-    auto options = supervisor_options();
+    const auto opened = connections_.open(config_);
+    auto options = opened ? supervisor_options() : std::unexpected(opened.error());
     if (options) {
       supervisor_.emplace(context_, std::move(*options));
       if (auto started = supervisor_->start(); started) {
         live_->attached();
+        connections_.start();
         return {};
       } else {
         options = std::unexpected(started.error());
@@ -109,7 +114,9 @@ class Server {
                                 "--quarantine",
                                 directory_->file("quarantine")};
     if (!config_.path.empty()) options.engine_arguments.insert(options.engine_arguments.end(), {"-c", config_.path});
-    for (const auto& listen : config_.listen) options.udp.push_back(listen.address);
+    for (const auto& argument : connections_.engine_arguments()) options.engine_arguments.push_back(argument);
+    for (const auto& listen : config_.listen)
+      if (listen.transport == Transport::Udp) options.udp.push_back(listen.address);
     options.workers = worker_count(config_);
     options.receive_buffer_bytes = config_.engine.receive_buffer_bytes;
     options.watchdog = config_.engine.watchdog;
@@ -118,8 +125,10 @@ class Server {
   }
 
   std::vector<std::string> listen_texts() const {
-    std::vector<std::string> texts;
-    for (const auto& address : supervisor_->addresses()) texts.push_back(fmt::format("udp:{}", address.text()));
+    std::vector<std::string> texts = connections_.listen_texts();
+    auto udp = supervisor_->addresses().begin();
+    for (auto& text : texts)
+      if (text.empty()) text = fmt::format("udp:{}", (udp++)->text());
     return texts;
   }
 
@@ -142,7 +151,8 @@ class Server {
     if (number == SIGHUP) {
       if (!ready_) return;
       (void)sd_notify(0, "RELOADING=1");
-      return supervisor_->reload(ReloadRequest{}.text(), [](const Result<>& done) {
+      return supervisor_->reload(ReloadRequest{}.text(), [this](Result<> done) {
+        if (done) done = connections_.reload_tls();
         if (!done) log::error("nothing is reloaded: {}", done.error().message);
         (void)sd_notify(0, "READY=1");
       });
@@ -165,6 +175,7 @@ class Server {
     }
     stopping_ = true;
     log::notice("stopping");
+    connections_.end_reading();
     supervisor_->stop([this, done = std::move(done)](bool orderly) {
       const auto saved =
           orderly ? live_->save() : fail(fmt::format("the engine did not close the store, which stays in {}", live_->folder()));
@@ -199,6 +210,7 @@ class Server {
   std::optional<StateDirectory> directory_;
   std::optional<admin::RpcServer> rpc_;
   std::optional<LiveState> live_;
+  ConnectionsHost connections_;
   std::optional<edge::Supervisor> supervisor_;
   std::chrono::steady_clock::time_point stop_wanted_at_{};
   bool ready_ = false, stop_wanted_ = false, stopping_ = false, stopped_ = false;
@@ -212,7 +224,8 @@ void Server::add_methods() {
       const Json force = admin::parameter(params, 0, "force");
       const bool forced = force == "force" || force == true;
       if (!forced && !force.is_null()) return done(rpc_fail("the only parameter is `force`"));
-      supervisor_->reload(ReloadRequest{script, destinations, forced}.text(), [done](const Result<>& result) {
+      supervisor_->reload(ReloadRequest{script, destinations, forced}.text(), [this, done, all = script && destinations](Result<> result) {
+        if (result && all) result = connections_.reload_tls();
         done(result ? RpcResult(Json("reloaded")) : rpc_fail(result.error().message));
       });
     });
@@ -221,6 +234,7 @@ void Server::add_methods() {
   add_reload("app_lua.reload", true, false);
   add_reload("dispatcher.reload", false, true);
   add_reload("permissions.addressReload", false, false);
+  add_connection_methods(methods_, connections_, context_);
   methods_.add_late("stop", [this](const Json&, Done done) {
     if (!ready_) return done(rpc_fail("the server is starting"));
     stop(std::move(done));
@@ -262,6 +276,7 @@ Json Server::edge_status() const {
           {"last_start", std::move(last)},
           {"spare_error", known.spare_error},
           {"workers", worker_count(config_)},
+          {"connections", connections_status(connections_)},
           {"listen", listen_texts()},
           {"configuration", config_.path},
           {"state_directory", config_.state.directory},

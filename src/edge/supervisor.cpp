@@ -137,9 +137,10 @@ Result<std::unique_ptr<Supervisor::Process>> Supervisor::spawn() {
   for (const int socket : sockets_) sockets += fmt::format("{}{}", sockets.empty() ? "" : ",", socket);
   std::vector<std::string> texts = {options_.binary};
   texts.insert(texts.end(), options_.engine_arguments.begin(), options_.engine_arguments.end());
-  for (const auto& text : {std::string("--channel"), std::to_string(pair[1]), std::string("--shared"),
-                           std::to_string(region_->descriptor()), std::string("--sockets"), sockets})
+  for (const auto& text :
+       {std::string("--channel"), std::to_string(pair[1]), std::string("--shared"), std::to_string(region_->descriptor())})
     texts.push_back(text);
+  if (!sockets.empty()) texts.insert(texts.end(), {"--sockets", sockets});
   std::vector<char*> arguments;
   for (auto& text : texts) arguments.push_back(text.data());
   arguments.push_back(nullptr);

@@ -183,7 +183,6 @@ TEST(Config, ValuesOutOfRangeAreErrors) {
                            "listen = [\"udp:localhost:5060\"]",
                            "listen = [\"udp:127.0.0.1:99999\"]",
                            "listen = [\"udp:::1:5060\"]",
-                           "listen = [\"tcp:127.0.0.1:5060\"]",
                            "listen = [\"sctp:127.0.0.1:5060\"]",
                            "listen = [\"udp:127.0.0.1:5060\", \"udp:127.0.0.1:5060\"]",
                            "advertise = \"a b\"",

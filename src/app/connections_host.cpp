@@ -1,0 +1,83 @@
+#include "app/connections_host.hpp"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/assert.hpp"
+
+namespace perdure::app {
+namespace {
+
+constexpr Duration flush_time = 1s;
+
+// Ids of connections are never used twice, whatever has become of the edge in between: 32 random bits make two edges with the same ones
+// about as likely as anything else that does not happen.
+std::uint32_t random_generation() {
+  std::uint32_t generation = 0;
+  while (generation == 0) PERDURE_ASSERT(getrandom(&generation, sizeof generation, 0) == sizeof generation);
+  return generation;
+}
+
+}  // namespace
+
+Result<> ConnectionsHost::open(const Config& config) {
+  listen_texts_.assign(config.listen.size(), {});
+  options_ = config.connections;
+  for (std::uint16_t i = 0; i < config.listen.size(); ++i)
+    if (config.listen[i].transport != Transport::Udp)
+      options_.listeners.push_back(
+          {.transport = config.listen[i].transport,
+           .address = config.listen[i].address,
+           .socket = i,
+           .proxy_protocol = std::ranges::find(config.proxy_protocol, config.listen[i]) != config.proxy_protocol.end()});
+  if (options_.listeners.empty()) return {};
+  auto rings = edge::RingRegion::create(worker_count(config), std::bit_floor(config.connections_ring_bytes));
+  if (!rings) return std::unexpected(rings.error());
+  rings_ = std::move(*rings);
+  connections_.emplace(options_, *rings_, random_generation());
+  if (auto opened = connections_->open(); !opened) return opened;
+  for (std::size_t i = 0; i < options_.listeners.size(); ++i) {
+    const auto& listener = options_.listeners[i];
+    listen_texts_[listener.socket] = fmt::format("{}:{}", name(listener.transport), connections_->addresses()[i].text());
+  }
+  return {};
+}
+
+bool ConnectionsHost::is_secure() const {
+  return std::ranges::any_of(options_.listeners, [](const edge::Listener& listener) {
+    return listener.transport == Transport::Tls || listener.transport == Transport::Wss;
+  });
+}
+
+Result<> ConnectionsHost::reload_tls() {
+  if (!is_secure()) return {};
+  auto loaded = edge::TlsContext::load(options_.tls);
+  if (!loaded) return std::unexpected(loaded.error());
+  connections_->post([tls = std::move(*loaded)](edge::Hub& hub) { hub.set_tls(tls); });
+  return {};
+}
+
+void ConnectionsHost::start() {
+  if (connections_) connections_->start();
+}
+
+void ConnectionsHost::end_reading() {
+  if (connections_) connections_->post([](edge::Hub& hub) { hub.end(); });
+}
+
+void ConnectionsHost::stop() {
+  if (connections_) connections_->stop(flush_time);
+}
+
+std::vector<std::string> ConnectionsHost::engine_arguments() const {
+  if (!rings_) return {};
+  std::string listens;
+  for (const auto& text : listen_texts_)
+    if (!text.empty()) listens += fmt::format("{}{}", listens.empty() ? "" : ",", text);
+  return {"--rings", fmt::format("{}", fmt::join(rings_->descriptors(), ",")), "--listening", listens};
+}
+
+}  // namespace perdure::app

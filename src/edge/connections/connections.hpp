@@ -1,0 +1,48 @@
+#pragma once
+// The hub in a thread of its own, so that handshakes and hostile peers do not delay the supervisor.
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.hpp"
+#include "edge/connections/hub.hpp"
+
+namespace perdure::edge {
+
+class Connections {
+ public:
+  // `rings` outlives it.
+  Connections(ConnectionOptions options, RingRegion& rings, std::uint32_t generation);
+  ~Connections();  // stop({})
+  Connections(const Connections&) = delete;
+  Connections& operator=(const Connections&) = delete;
+
+  // Opens the listeners.
+  [[nodiscard]] Result<> open() { return hub_.open(); }
+  [[nodiscard]] const std::vector<SocketAddress>& addresses() const { return hub_.addresses(); }
+  // From here on peers are served.
+  void start();
+  // Nothing is read any more; what is queued leaves if the peers take it within `longest`. Then all connections are closed.
+  void stop(Duration longest);
+
+  [[nodiscard]] const ConnectionCounters& counters() const { return hub_.counters(); }
+  // Runs `f` in the thread of the connections, soon; right away if there is none.
+  void post(std::function<void(Hub&)> f);
+
+ private:
+  void run();
+  void run_posted();
+
+  Hub hub_;
+  std::mutex mutex_;
+  std::vector<std::function<void(Hub&)>> posted_;
+  std::atomic<bool> has_posted_{false}, ending_{false};
+  std::chrono::steady_clock::time_point end_at_{};
+  std::thread thread_;
+};
+
+}  // namespace perdure::edge

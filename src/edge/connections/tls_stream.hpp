@@ -1,0 +1,33 @@
+#pragma once
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+#include "edge/connections/stream.hpp"
+#include "edge/connections/tls.hpp"
+
+namespace perdure::edge {
+
+class TlsStream final : public Stream {
+ public:
+  // Owns descriptor and `ssl`, which was made from `context`. `host`: whom the peer must prove to be; empty: nobody.
+  TlsStream(int descriptor, SSL* ssl, std::shared_ptr<const TlsContext> context, std::string host);
+  ~TlsStream() override;
+
+  [[nodiscard]] IoStatus handshake() override;
+  [[nodiscard]] IoResult read(std::span<char> into) override;
+  [[nodiscard]] IoResult write(std::string_view bytes) override;
+  void finish() override;
+  [[nodiscard]] std::string description() const override;
+  [[nodiscard]] std::string error() const override { return error_; }
+
+ private:
+  [[nodiscard]] IoStatus status_of(int result);
+
+  std::shared_ptr<const TlsContext> context_;
+  SSL* ssl_;
+  std::string host_, error_;
+};
+
+}  // namespace perdure::edge
