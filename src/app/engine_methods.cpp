@@ -185,6 +185,8 @@ std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters)
           {"proxy", "store_full", proxy.store_full},
           {"proxy", "resent_after_attach", proxy.resent_after_attach},
           {"proxy", "routed_again", proxy.routed_again},
+          {"proxy", "undelivered_requests", proxy.undelivered_requests},
+          {"proxy", "undelivered_responses", proxy.undelivered_responses},
           {"proxy", "waits", proxy.waits},
           {"proxy", "waits_timed_out", proxy.waits_timed_out},
           {"proxy", "waits_refused", proxy.waits_refused},

@@ -170,7 +170,7 @@ void Proxy::Impl::emit_trying(const Work& work, Outputs& outputs, const sip::Mes
   }
   scope.frame.scratch.clear();
   build_reply(work, *request, 100, "Trying", {}, scope.frame.scratch);
-  outputs.send({outputs.copy(scope.frame.scratch), work.header.reply_to, socket_from(work.header.socket_key), work.header.connection});
+  outputs.send({outputs.copy(scope.frame.scratch), work.header.reply_to, socket_from(work.header.socket_key), work.header.connection, {}});
 }
 
 void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, const sip::Message* request) {
@@ -178,7 +178,7 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
   const auto& header = work.header;
   unsent_.push_back(work.id);
   const auto add = [&](std::string_view bytes, const SocketAddress& to, std::uint32_t socket_key, std::uint64_t connection) {
-    if (!bytes.empty()) outputs.send({bytes, to, socket_from(socket_key), connection});
+    if (!bytes.empty()) outputs.send({bytes, to, socket_from(socket_key), connection, {}});
   };
   if ((bits & transaction::pending_response) && header.response)
     add(read(work, header.response), header.reply_to, header.socket_key, header.connection);

@@ -1,8 +1,8 @@
 #pragma once
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and 17,
-//   cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp (store), attach.cpp
-//   (restart), input.cpp (dispatch of inputs), settings.cpp (timers and switches of one transaction),
+//   undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp
+//   (store), attach.cpp (restart), input.cpp (dispatch of inputs), settings.cpp (timers and switches of one transaction),
 //   other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -38,6 +38,9 @@ struct Frame {
   std::string scratch;
   std::string kept;  // the message of a run that waits: what it was received into is needed for others
 };
+
+// Begins the branch parameters of requests that no transaction of ours sends (Proxy::make_local_branch).
+inline constexpr std::string_view local_branch_prefix = "z9hG4bKl";
 
 // Where a message goes next.
 struct NextHop {
@@ -170,6 +173,9 @@ class Proxy::Impl {
   [[nodiscard]] Time final_response_deadline(const Work& work, const TimerSettings& timers, Time now) const;
   void restart_timers(Work& work, const TimerSettings& timers, Time now);
   int settings_changed(RoutingContext& context);
+
+  // ---- undelivered.cpp ----
+  void on_undelivered(std::string_view bytes, Time now, Outputs& outputs);
 
   // ---- timers.cpp ----
   void on_tick(Time now, Outputs& outputs);

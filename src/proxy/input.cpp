@@ -105,7 +105,8 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
   }
   context.kind = RouteKind::Reply;
   context.status = frame.message.status();
-  if (listener_ && top->branch.starts_with("z9hG4bKl")) return listener_->on_local_response(top->branch, frame.message.status(), now);
+  if (listener_ && top->branch.starts_with(local_branch_prefix))
+    return listener_->on_local_response(top->branch, frame.message.status(), now);
 
   const auto parameter = BranchParameter::parse(top->branch);
   bool known = parameter && load(store::RecordId{parameter->record}, frame.work) && frame.work.header.nonce == parameter->nonce &&

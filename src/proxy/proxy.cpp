@@ -66,6 +66,10 @@ void Proxy::on_received(const Received& received, Time now, Outputs& outputs) {
   impl_->on_received(received, now, outputs);
   if (impl_->record_mark_) *impl_->record_mark_ = store::RecordId::none.value;
 }
+void Proxy::on_undelivered(std::string_view bytes, Time now, Outputs& outputs) {
+  impl_->on_undelivered(bytes, now, outputs);
+  if (impl_->record_mark_) *impl_->record_mark_ = store::RecordId::none.value;
+}
 void Proxy::on_tick(Time now, Outputs& outputs) {
   impl_->on_tick(now, outputs);
 }
@@ -108,7 +112,7 @@ void Proxy::set_record_mark(std::uint32_t* mark) {
 }
 
 std::string Proxy::make_local_branch() {
-  return fmt::format("z9hG4bKl{:016x}", impl_->random_.next());
+  return fmt::format("{}{:016x}", local_branch_prefix, impl_->random_.next());
 }
 
 std::uint32_t partition_of(std::string_view message, std::uint32_t partition_count) {

@@ -38,8 +38,9 @@ struct ProxyOptions {
 struct ProxyCounters {
   std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
                 transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
-                resent_after_attach = 0, routed_again = 0, waits = 0, waits_timed_out = 0, waits_refused = 0, responses_2xx = 0,
-                responses_3xx = 0, responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
+                resent_after_attach = 0, routed_again = 0, undelivered_requests = 0, undelivered_responses = 0, waits = 0,
+                waits_timed_out = 0, waits_refused = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0,
+                responses_6xx = 0;
 };
 
 // One open transaction as `perdure calls` shows it.
@@ -75,6 +76,9 @@ class Proxy {
   // Rebuilds indexes and timers from the store and sends again what may not have left. Call once, before any input.
   void attach(Time now, Outputs& outputs);
   void on_received(const Received& received, Time now, Outputs& outputs);
+  // A message that Outputs gave out and that no connection could deliver: refused, timed out, closed before it was written. A branch fails
+  // as by a 503 (RFC 3261 16.9, 17.1.4); what is no longer of interest is counted. `bytes` live until this returns.
+  void on_undelivered(std::string_view bytes, Time now, Outputs& outputs);
   void on_tick(Time now, Outputs& outputs);
   // Goes on with a run that called RoutingContext::begin_wait(). False: it does not wait any more, because its deadline has passed.
   bool resume(std::uint64_t wait, Time now, Outputs& outputs);

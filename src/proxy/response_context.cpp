@@ -107,7 +107,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     cancel_branches(work, now, index);
   }
   const auto send_now = [&] {
-    context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection});
+    context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection, {}});
   };
   if (status < 200 || header.method != sip::Method::Invite) {
     if (set_response(work, frame.scratch, status, now)) return;
@@ -172,7 +172,7 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
     context.branch = best;
     context.status = branch ? branch->status : std::uint16_t{408};
     context.timed_out = !branch || branch->timed_out != 0;
-    context.branch_replied = !context.timed_out;
+    context.branch_replied = !context.timed_out && !branch->unreachable;
     const std::string route = std::move(context.armed.failure);
     context.armed.failure.clear();  // armed for one failure, as in Kamailio
     if (branch) context.target.flags = branch->flags;
@@ -218,9 +218,9 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   std::uint16_t status = branch.status;
   if (header.canceled && (branch.timed_out || status != 487) && status < 600) {
     // A CANCEL that found no answer in time, or a branch that failed on its own meanwhile: 487 is what the caller waits for.
-    if (branch.timed_out) return reply(context, 487, "Request Terminated");
+    if (branch.timed_out || branch.unreachable) return reply(context, 487, "Request Terminated");
   }
-  if (branch.timed_out || !branch.response) {
+  if (branch.timed_out || (!branch.response && !branch.unreachable)) {
     // RFC 4320 4.2: a 408 to a non-INVITE request comes too late for everybody and is not sent.
     if (header.method != sip::Method::Invite) {
       header.state = State::Terminated;
@@ -228,7 +228,8 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
     }
     return reply(context, 408, "Request Timeout");
   }
-  if (status == 503 && header.request) return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
+  if (branch.unreachable || (status == 503 && header.request))
+    return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
 
   FrameScope scope(*this, *context.outputs);
   Frame& frame = scope.frame;

@@ -314,7 +314,7 @@ Proxy::Impl::Recovery Proxy::Impl::recover_response(const transaction::BranchPar
     ack.frame.scratch.clear();
     sip::build_ack(scope.frame.message, response, ack.frame.scratch);
     Outputs& outputs = *frame.context.outputs;
-    outputs.send({outputs.copy(ack.frame.scratch), route.destination, socket_from(route.socket_key), 0});
+    outputs.send({outputs.copy(ack.frame.scratch), route.destination, socket_from(route.socket_key), 0, {}});
     return Recovery::Done;
   }
   const State state = response.status() < 200 ? State::Proceeding : State::Completed;

@@ -36,7 +36,7 @@ int Proxy::Impl::forward_stateless(RoutingContext& context) {
   write_forwarded(context, context.target, *hop, {branch.data(), branch.size()}, edits, 0, text);
   ++counters_.stateless;
   context.finished = true;
-  context.outputs->send({context.outputs->copy(text), hop->address, hop->socket, 0});
+  context.outputs->send({context.outputs->copy(text), hop->address, hop->socket, 0, {}});
   return 1;
 }
 
@@ -68,7 +68,7 @@ void Proxy::Impl::forward_response_stateless(Frame& frame) {
   frame.scratch.clear();
   frame.edits.serialize_append(response, frame.scratch);
   Outputs& outputs = *frame.context.outputs;
-  outputs.send({outputs.copy(frame.scratch), *address, frame.received.socket, 0});
+  outputs.send({outputs.copy(frame.scratch), *address, frame.received.socket, 0, {}});
 }
 
 int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers) {
@@ -91,8 +91,11 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   lines_ += context.upstream_headers;
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
                       lines_, {}, text_, text);
-  context.outputs->send({context.outputs->copy(text), reply_address(request, context.received->source, context.force_rport),
-                         context.received->socket, context.received->connection});
+  context.outputs->send({context.outputs->copy(text),
+                         reply_address(request, context.received->source, context.force_rport),
+                         context.received->socket,
+                         context.received->connection,
+                         {}});
   return 1;
 }
 

@@ -32,13 +32,13 @@ struct Branch {
   std::uint8_t attempt = 0;              // which relay of the transaction added it, from 0
   std::uint8_t dropped = 0;              // 1: its response is not chosen any more (t_drop_replies)
   std::uint8_t reports_failure = 0;      // 1: the branch-failure route runs when it fails
-  std::uint8_t reserved = 0;
-  Time retransmit_at = never;         // Timers A, E
-  Time expire_at = never;             // Timers B, C, D, F, K, M, by state
-  Time cancel_retransmit_at = never;  // Timer E of the CANCEL
-  Time cancel_expire_at = never;      // Timers F, K of the CANCEL
-  store::BlobRef request;             // as sent; freed when nothing can need it again
-  store::BlobRef response;            // final response as received, until the response context has chosen
+  std::uint8_t unreachable = 0;          // 1: `status` was made here, because no connection could deliver the request
+  Time retransmit_at = never;            // Timers A, E
+  Time expire_at = never;                // Timers B, C, D, F, K, M, by state
+  Time cancel_retransmit_at = never;     // Timer E of the CANCEL
+  Time cancel_expire_at = never;         // Timers F, K of the CANCEL
+  store::BlobRef request;                // as sent; freed when nothing can need it again
+  store::BlobRef response;               // final response as received, until the response context has chosen
 };
 
 // Outputs that a commit justifies and that are not yet known to have left. Bits of TransactionHeader::pending.

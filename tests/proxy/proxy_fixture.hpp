@@ -79,6 +79,11 @@ class ProxyTest : public testing::Test, public RouteRunner {
     proxy->on_received({text, at_port(from_port), socket, 0}, now, outputs);
     return collect();
   }
+  // The transport gives back what left.
+  std::vector<Sent> undelivered(const Sent& sent) {
+    proxy->on_undelivered(sent.text, now, outputs);
+    return collect();
+  }
   // Lets time pass in the steps of the proxy's own deadlines; everything that leaves meanwhile.
   std::vector<Sent> pass(Duration duration) {
     std::vector<Sent> all;

@@ -45,7 +45,7 @@ TEST(RecordFormat, Branch) {
                               FIELD(attempt),
                               FIELD(dropped),
                               FIELD(reports_failure),
-                              FIELD(reserved),
+                              FIELD(unreachable),
                               FIELD(retransmit_at),
                               FIELD(expire_at),
                               FIELD(cancel_retransmit_at),
