@@ -180,7 +180,9 @@ void ProxyNode::step() {
   for (std::size_t i = 0; i < options_.proxy.sockets.size(); ++i)
     if (options_.proxy.sockets[i].address == packet.to) socket = static_cast<std::uint16_t>(i);
   auto& worker = workers_[proxy::partition_of(packet.bytes, store_->partition_count()) % workers_.size()];
-  worker.proxy->on_received({packet.bytes, packet.from, socket, 0}, now(), *worker.outputs);
+  // A peer has one connection to each socket, which lasts.
+  const std::uint64_t connection = is_reliable(options_.proxy.sockets[socket].transport) ? packet.from.port : 0;
+  worker.proxy->on_received({packet.bytes, packet.from, socket, connection}, now(), *worker.outputs);
   flush(worker);
 }
 

@@ -24,6 +24,10 @@ std::string tag_of(const Gateway::Transaction& transaction, const SocketAddress&
 
 }  // namespace
 
+std::string parameter_of(Transport transport) {
+  return transport == Transport::Udp ? std::string() : ";transport=" + std::string(name(transport));
+}
+
 // ---------------------------------------------------------------- Caller
 
 Caller::Caller(Network& network, CallerOptions options) : network_(network), options_(std::move(options)) {
@@ -34,9 +38,10 @@ std::string Caller::request(std::string_view method, std::string_view uri, std::
                             std::string_view routes, int cseq) const {
   const auto self = options_.address.text();
   return fmt::format(
-      "{} {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}{}\r\n{}Max-Forwards: 70\r\nFrom: <sip:alice@{}>;tag=a1\r\nTo: {}\r\n"
-      "Call-ID: {}\r\nCSeq: {} {}\r\nContact: <sip:alice@{}>\r\n{}Content-Length: 0\r\n\r\n",
-      method, uri, self, options_.call_id, branch, routes, self, to, options_.call_id, cseq, method == "CANCEL" ? "CANCEL" : method, self,
+      "{} {} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{}{}\r\n{}Max-Forwards: 70\r\nFrom: <sip:alice@{}>;tag=a1\r\nTo: {}\r\n"
+      "Call-ID: {}\r\nCSeq: {} {}\r\nContact: <sip:alice@{}{}>\r\n{}Content-Length: 0\r\n\r\n",
+      method, uri, via_name(options_.transport), self, options_.call_id, branch, routes, self, to, options_.call_id, cseq,
+      method == "CANCEL" ? "CANCEL" : method, self, parameter_of(options_.transport),
       method == "INVITE" ? options_.extra_headers : std::string());
 }
 
@@ -55,6 +60,7 @@ void Caller::retransmit(const std::string& key, std::string text, SocketAddress 
     return;
   }
   network_.send(options_.address, to, text);
+  if (is_reliable(options_.transport)) interval = until - network_.now();  // Timers B and F only
   network_.after(interval, [=, this, text = std::move(text)]() mutable {
     if (!waiting_.contains(key)) return;
     const Duration next = cap == Duration::max() ? interval * 2 : std::min(interval * 2, cap);
@@ -133,7 +139,7 @@ void Gateway::respond(const std::string& invite, const SocketAddress& to, std::u
   const auto& transaction = transactions_[std::string(request.top_via()->branch)];
   std::string text;
   sip::build_response(request, status, sip::default_reason(status), tag_of(transaction, options_.address),
-                      fmt::format("Contact: <sip:gw@{}>\r\n", options_.address.text()), {}, {}, text);
+                      fmt::format("Contact: <sip:gw@{}{}>\r\n", options_.address.text(), parameter_of(options_.transport)), {}, {}, text);
   network_.send(options_.address, to, text);
 }
 
@@ -142,6 +148,7 @@ void Gateway::respond_until_ack(const std::string& branch, const std::string& in
   Transaction& transaction = transactions_[branch];
   if (transaction.acked || network_.now() >= until) return;
   respond(invite, to, status);
+  if (status >= 300 && is_reliable(options_.transport)) return;
   network_.after(interval, [=, this] { respond_until_ack(branch, invite, to, status, std::min(interval * 2, t2), until); });
 }
 

@@ -18,6 +18,7 @@ struct CallerOptions {
   Duration cancel_after = never - Time{};  // after the first provisional other than 100; none: no CANCEL
   Duration hold = 200ms;                   // from the 200 to the BYE
   std::string extra_headers;
+  Transport transport = Transport::Udp;  // a reliable one: nothing is repeated but what RFC 3261 13.3.1.4 says
 };
 
 // One call: INVITE, perhaps CANCEL, ACK and BYE for every dialog that a 2xx makes.
@@ -56,6 +57,7 @@ struct GatewayOptions {
   // What happens after an INVITE, each after the one before: (delay, status). A final response ends it.
   std::vector<std::pair<Duration, std::uint16_t>> answers;
   bool answer_crosses_cancel = false;  // a CANCEL is answered 200, but the call is answered all the same
+  Transport transport = Transport::Udp;
 };
 
 class Gateway {

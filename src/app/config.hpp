@@ -50,7 +50,7 @@ struct Config {
   struct Transaction {
     Duration t1{}, t2{}, t4{}, timer_c{}, fr_timer{};
     bool forward_stray_responses = false, cancel_unknown_forwards = false;
-    std::uint32_t branches_max = 0, max_breadth = 0;
+    std::uint32_t branches_max = 0, max_breadth = 0, udp_request_max = 0;
   } transaction;
 
   struct Dispatcher {

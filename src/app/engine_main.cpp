@@ -313,6 +313,7 @@ proxy::ProxyOptions proxy_options(const Config& config) {
   options.cancel_unknown_forwards = transaction.cancel_unknown_forwards;
   options.branches_max = transaction.branches_max;
   options.max_breadth = transaction.max_breadth;
+  options.udp_request_max = transaction.udp_request_max;
   return options;
 }
 

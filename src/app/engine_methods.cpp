@@ -187,6 +187,7 @@ std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters)
           {"proxy", "routed_again", proxy.routed_again},
           {"proxy", "undelivered_requests", proxy.undelivered_requests},
           {"proxy", "undelivered_responses", proxy.undelivered_responses},
+          {"proxy", "udp_fallbacks", proxy.udp_fallbacks},
           {"proxy", "waits", proxy.waits},
           {"proxy", "waits_timed_out", proxy.waits_timed_out},
           {"proxy", "waits_refused", proxy.waits_refused},

@@ -248,6 +248,12 @@ const Option table[] = {
      NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.branches_max; }, 1, transaction::branches_max}},
     {"transaction", "max_breadth", "60", "Max-Breadth of requests that carry none (RFC 5393).",
      NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.max_breadth; }, 1, 1000}},
+    {"transaction", "udp_request_max", "1300",
+     "Bytes of the largest request that goes by UDP unless its target asks for UDP: a larger one goes by TCP if there is a TCP socket of "
+     "that "
+     "address family, and by UDP if TCP is refused (RFC 3261 18.1.1). Responses, and requests forwarded without a transaction, are not "
+     "switched. 0: no limit.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.udp_request_max; }, 0, 65535}},
 
     {"dispatcher", "list", "",
      "The destination list in Kamailio's text format: set, URI, flags, priority, attributes. Read again by `perdure reload`.",

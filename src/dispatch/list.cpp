@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "base/case.hpp"
-#include "sip/uri.hpp"
+#include "sip/uri_transport.hpp"
 
 namespace perdure::dispatch {
 namespace {
@@ -84,15 +84,10 @@ Result<> resolve(Destination& destination) {
   const auto uri = sip::Uri::parse(destination.uri);
   if (!uri || (uri->scheme != sip::Scheme::Sip && uri->scheme != sip::Scheme::Sips) || uri->host.empty())
     return fail(fmt::format("'{}' is not a sip or sips URI", destination.uri));
-  const bool secure = uri->scheme == sip::Scheme::Sips;
-  destination.transport = secure ? Transport::Tls : Transport::Udp;
-  if (const auto name = uri->param("transport")) {
-    const auto transport = transport_from(*name);
-    if (!transport) return fail(fmt::format("'{}' names an unknown transport", destination.uri));
-    destination.transport = *transport;
-  }
-  const bool tls = destination.transport == Transport::Tls || destination.transport == Transport::Wss;
-  const std::uint16_t port = uri->port != 0 ? uri->port : tls ? std::uint16_t{5061} : std::uint16_t{5060};
+  const auto named = sip::transport_of(*uri);
+  if (!named) return fail(fmt::format("'{}' names an unknown transport", destination.uri));
+  destination.transport = named->transport;
+  const std::uint16_t port = uri->port != 0 ? uri->port : sip::default_port(destination.transport);
   const auto address = SocketAddress::parse(uri->host, port);
   if (!address) return fail(fmt::format("'{}' has a host name: this version needs a numeric address here", destination.uri));
   destination.address = *address;

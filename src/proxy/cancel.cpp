@@ -86,7 +86,7 @@ void Proxy::Impl::send_cancel(Work& work, std::size_t index, Time now) {
   branch.cancel_wanted = 0;
   branch.cancel_state = State::Trying;
   branch.cancel_interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
-  branch.cancel_retransmit_at = now + options_.t1;
+  branch.cancel_retransmit_at = is_reliable(branch.transport) ? never : now + options_.t1;
   branch.cancel_expire_at = now + 64 * options_.t1;
   // 9.1: without a final response within 64*T1 the INVITE counts as cancelled.
   branch.expire_at = now + 64 * options_.t1;

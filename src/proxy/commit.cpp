@@ -30,7 +30,7 @@ void shed(Work& work) {
     const bool invite = header.method == sip::Method::Invite;
     const bool over = branch.state == State::Terminated || branch.state == State::Accepted || (!invite && branch.state == State::Completed);
     if (over && !cancel_open(branch)) {
-      branch.request = {};
+      branch.request = branch.server_name = {};
       header.pending &= ~(transaction::pending_request(i) | transaction::pending_cancel(i));
     }
     if (answered && !(header.pending & transaction::pending_ack(i))) branch.response = {};
@@ -177,14 +177,20 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
   if (!bits) return;
   const auto& header = work.header;
   unsent_.push_back(work.id);
-  const auto add = [&](std::string_view bytes, const SocketAddress& to, std::uint32_t socket_key, std::uint64_t connection) {
-    if (!bytes.empty()) outputs.send({bytes, to, socket_from(socket_key), connection, {}});
+  const auto to_branch = [&](std::string_view bytes, const Branch& branch) {
+    if (bytes.empty()) return;
+    Send send{bytes, branch.destination, socket_from(branch.socket_key), branch.connection, {}};
+    if (is_reliable(branch.transport)) {
+      send.socket = socket_for(branch.transport, branch.destination.family, send.socket).value_or(send.socket);
+      send.server_name = read(work, branch.server_name);
+    }
+    outputs.send(send);
   };
   if ((bits & transaction::pending_response) && header.response)
-    add(read(work, header.response), header.reply_to, header.socket_key, header.connection);
+    outputs.send({read(work, header.response), header.reply_to, socket_from(header.socket_key), header.connection, {}});
   for (std::size_t i = 0; i < header.branch_count; ++i) {
     const Branch& branch = work.branches[i];
-    if (bits & transaction::pending_request(i)) add(read(work, branch.request), branch.destination, branch.socket_key, 0);
+    if (bits & transaction::pending_request(i)) to_branch(read(work, branch.request), branch);
     if (!(bits & (transaction::pending_ack(i) | transaction::pending_cancel(i))) || !branch.request) continue;
     FrameScope scope(*this, outputs);
     if (!scope.frame.message.parse(read(work, branch.request))) continue;
@@ -194,13 +200,13 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
       if (inner.frame.message.parse(read(work, branch.response))) {
         text.clear();
         sip::build_ack(scope.frame.message, inner.frame.message, text);
-        add(outputs.copy(text), branch.destination, branch.socket_key, 0);
+        to_branch(outputs.copy(text), branch);
       }
     }
     if (bits & transaction::pending_cancel(i)) {
       text.clear();
       sip::build_cancel(scope.frame.message, read(work, header.cancel_headers), text);
-      add(outputs.copy(text), branch.destination, branch.socket_key, 0);
+      to_branch(outputs.copy(text), branch);
     }
   }
   // Last: a caller who has it repeats the request no more, so what it announces must have left.

@@ -108,10 +108,14 @@ bool decode_context(std::string_view bytes, RoutingContext& context) {
   return !context.edits || edits.empty() || context.edits->decode(edits);
 }
 
+// Of q, which is 1000 at most: a socket follows the flags. Programs that know no sockets for targets read everything else as ever.
+constexpr std::uint16_t has_socket = 0x8000;
+
 void encode_targets(const std::vector<Target>& targets, std::string& out) {
   for (const Target& target : targets) {
-    put_number(out, target.q);
+    put_number(out, static_cast<std::uint16_t>(target.q | (target.socket_key ? has_socket : 0)));
     put_number(out, target.flags);
+    if (target.socket_key) put_number(out, target.socket_key);
     put(out, target.uri);
     put(out, target.destination_uri);
   }
@@ -122,8 +126,10 @@ bool decode_targets(std::string_view bytes, std::vector<Target>& targets) {
   Reader reader(bytes);
   while (!reader.done()) {
     Target target;
-    if (!reader.number(target.q) || !reader.number(target.flags) || !reader.text(target.uri) || !reader.text(target.destination_uri))
-      return false;
+    if (!reader.number(target.q) || !reader.number(target.flags)) return false;
+    if ((target.q & has_socket) && !reader.number(target.socket_key)) return false;
+    target.q = static_cast<std::uint16_t>(target.q & ~has_socket);
+    if (!reader.text(target.uri) || !reader.text(target.destination_uri)) return false;
     targets.push_back(std::move(target));
   }
   return true;

@@ -1,7 +1,7 @@
 #pragma once
 // The inside of Proxy. One file per part of RFC 3261 16:
-//   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and 17,
-//   undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp
+//   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp and next_hop.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and
+//   17, undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp
 //   (store), attach.cpp (restart), input.cpp (dispatch of inputs), settings.cpp (timers and switches of one transaction),
 //   other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction).
 #include <array>
@@ -19,6 +19,7 @@
 #include "proxy/work.hpp"
 #include "sip/edits.hpp"
 #include "sip/message.hpp"
+#include "sip/uri_transport.hpp"
 #include "transaction/key.hpp"
 #include "transaction/machine.hpp"
 #include "transaction/record.hpp"
@@ -39,6 +40,10 @@ struct Frame {
   std::string kept;  // the message of a run that waits: what it was received into is needed for others
 };
 
+// What RFC 3261 gives the length zero over reliable transports, Timers D, I, J and K, lasts this long: a transaction stays until its last
+// outputs have left and the message that caused them need not be processed again after a death.
+inline constexpr Duration settle = 1s;
+
 // Begins the branch parameters of requests that no transaction of ours sends (Proxy::make_local_branch).
 inline constexpr std::string_view local_branch_prefix = "z9hG4bKl";
 
@@ -46,7 +51,9 @@ inline constexpr std::string_view local_branch_prefix = "z9hG4bKl";
 struct NextHop {
   SocketAddress address;
   Transport transport = Transport::Udp;
-  std::uint16_t socket = 0;  // index of the local socket to use
+  std::uint16_t socket = 0;      // index of the local socket to use
+  bool may_switch = false;       // nobody has asked for this transport: 18.1.1 may take TCP
+  std::string_view server_name;  // the name in its certificate, empty: its address; as long as the URI it came from
 };
 
 class Proxy::Impl {
@@ -77,13 +84,13 @@ class Proxy::Impl {
   // ---- route_processing.cpp ----
   int loose_route(RoutingContext& context);
   // Text of our Record-Route lines for a request that came by one socket and leaves by another.
-  void append_record_route(const RoutingContext& context, std::uint16_t out_socket, std::string& out) const;
+  void append_record_route(const RoutingContext& context, const Target& target, std::uint16_t out_socket, std::string& out) const;
+  // The socket that a Record-Route URI of ours names.
+  [[nodiscard]] std::optional<std::uint16_t> socket_of(const sip::Uri& uri) const;
 
   // ---- forwarding.cpp ----
   int relay(RoutingContext& context);
   int give_up_relay(RoutingContext& context, bool created);
-  [[nodiscard]] std::optional<NextHop> next_hop(const RoutingContext& context, const Target& target) const;
-  [[nodiscard]] std::optional<NextHop> resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const;
   // The request as it leaves, in `out`. Uses frame.branch_edits, which the branch route may have filled.
   void write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop, std::string_view branch_parameter,
                        sip::Edits& edits, std::uint32_t breadth, std::string& out) const;
@@ -91,6 +98,17 @@ class Proxy::Impl {
   void start_next_targets(RoutingContext& context);
   static void begin_attempt(RoutingContext& context, std::size_t first);
   [[nodiscard]] std::optional<std::uint32_t> share_breadth(const sip::Message& request, std::uint32_t branches) const;
+
+  // ---- next_hop.cpp ----
+  [[nodiscard]] std::optional<NextHop> next_hop(const RoutingContext& context, const Target& target) const;
+  [[nodiscard]] std::optional<NextHop> resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const;
+  // A socket of ours: the preferred one if it fits, else the first that does.
+  [[nodiscard]] std::optional<std::uint16_t> socket_for(Transport transport, Family family, std::uint16_t preferred) const;
+  // "tcp:192.0.2.1:5060".
+  [[nodiscard]] std::optional<std::uint16_t> socket_named(std::string_view text) const;
+  bool switch_to_tcp(NextHop& hop, std::string& text) const;
+  // False: `text` has no Via that can be read.
+  static bool set_top_via_socket(std::string& text, const LocalSocket& socket);
 
   // ---- response_context.cpp ----
   void pass_up(Frame& frame, std::size_t branch, Time now);
@@ -121,6 +139,10 @@ class Proxy::Impl {
   // ---- stateless.cpp ----
   int forward_stateless(RoutingContext& context);
   void forward_response_stateless(Frame& frame);
+  // The parameter of our Via that leads a response back to the connection of its request; only who has the Via can make use of it.
+  void append_connection(const sip::Message& request, std::uint64_t connection, std::string& out) const;
+  // 0: there is none.
+  [[nodiscard]] std::uint64_t connection_of(const sip::Message& response) const;
   int reply_stateless(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
 
   // ---- server_transaction.cpp ----
@@ -133,7 +155,7 @@ class Proxy::Impl {
   bool set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
   void build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view headers,
                    std::string& out) const;
-  [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const SocketAddress& source, bool force_rport) const;
+  [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const Received& received, bool force_rport) const;
   bool client_event(Work& work, std::size_t branch, transaction::Event event, Time now, const transaction::Row** row_out = nullptr);
 
   // ---- other_transactions.cpp ----
@@ -176,6 +198,8 @@ class Proxy::Impl {
 
   // ---- undelivered.cpp ----
   void on_undelivered(std::string_view bytes, Time now, Outputs& outputs);
+  // A request that went by TCP for its size alone goes by UDP after all. False: it did not, or there is no room.
+  [[nodiscard]] bool fall_back_to_udp(Work& work, std::size_t branch, const sip::Message& request, Time now);
 
   // ---- timers.cpp ----
   void on_tick(Time now, Outputs& outputs);

@@ -1,4 +1,4 @@
-// RFC 3261 16.5 and 16.6: the target set, and a client transaction for each of its members.
+// RFC 3261 16.5 and 16.6: the target set, and a client transaction for each of its members. next_hop.cpp says where it goes.
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -6,57 +6,11 @@
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
 #include "sip/builder.hpp"
-#include "sip/name_addr.hpp"
-#include "sip/uri.hpp"
 
 namespace perdure::proxy {
 
 using transaction::Branch;
 using transaction::State;
-
-std::optional<NextHop> Proxy::Impl::resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const {
-  if (uri.scheme != sip::Scheme::Sip) return std::nullopt;
-  NextHop hop;
-  std::string_view host = uri.host;
-  if (!uri.params.empty()) {
-    const auto transport = uri.param("transport");
-    if (transport && transport_from(*transport) != Transport::Udp) return std::nullopt;
-    if (const auto maddr = uri.param("maddr")) host = *maddr;
-  }
-  const auto address = SocketAddress::parse(host, uri.port ? uri.port : std::uint16_t{5060});
-  if (!address || !address->is_unicast()) return std::nullopt;
-  hop.address = *address;
-  const auto fits = [&](std::size_t index) {
-    return options_.sockets[index].transport == hop.transport && options_.sockets[index].address.family == hop.address.family;
-  };
-  hop.socket = preferred_socket;
-  if (preferred_socket < options_.sockets.size() && fits(preferred_socket)) return hop;
-  for (std::size_t i = 0; i < options_.sockets.size(); ++i)
-    if (fits(i)) {
-      hop.socket = static_cast<std::uint16_t>(i);
-      return hop;
-    }
-  return std::nullopt;
-}
-
-// 16.6 item 7: a destination set on purpose, else the top Route, else the Request-URI.
-std::optional<NextHop> Proxy::Impl::next_hop(const RoutingContext& context, const Target& target) const {
-  const auto resolve_text = [&](std::string_view text) -> std::optional<NextHop> {
-    const auto uri = sip::Uri::parse(text);
-    return uri ? resolve(*uri, context.received->socket) : std::nullopt;
-  };
-  if (!target.destination_uri.empty()) return resolve_text(target.destination_uri);
-  if (context.request_uri_route.empty()) {
-    std::size_t index = 0;
-    for (const auto& value : context.message->values(sip::HeaderName::Route)) {
-      if (index++ != context.routes_removed) continue;
-      const auto address = sip::NameAddr::parse(value.text);
-      return address ? resolve_text(address->uri) : std::nullopt;
-    }
-  }
-  if (!target.uri.empty()) return resolve_text(target.uri);
-  return context.message->uri() ? resolve(*context.message->uri(), context.received->socket) : std::nullopt;
-}
 
 void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop,
                                   std::string_view branch_parameter, sip::Edits& edits, std::uint32_t breadth, std::string& out) const {
@@ -77,7 +31,7 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   // Item 4: Record-Route, above those of others.
   if (context.record_route) {
     text_.clear();
-    append_record_route(context, hop.socket, text_);
+    append_record_route(context, target, hop.socket, text_);
     edits.insert_before(sip::HeaderName::RecordRoute, text_);
   }
   if (breadth) {
@@ -96,7 +50,9 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
     }
     const auto port_end = std::to_chars(number, number + sizeof number, socket.advertised_port).ptr;
     text_.assign("Via: SIP/2.0/").append(via_name(socket.transport)).append(" ").append(socket.advertised_host).append(":");
-    text_.append(number, port_end).append(";branch=").append(branch_parameter).append(context.local_rport ? ";rport\r\n" : "\r\n");
+    text_.append(number, port_end).append(";branch=").append(branch_parameter);
+    if (context.received->connection) append_connection(request, context.received->connection, text_);
+    text_.append(context.local_rport ? ";rport\r\n" : "\r\n");
     edits.insert_line_before(*field, text_);
   }
   edits.serialize_append(request, out);
@@ -147,13 +103,12 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     chosen = &inner.target;
     flags = inner.target.flags;
   }
-  const auto hop = next_hop(context, *chosen);
+  auto hop = next_hop(context, *chosen);
   if (!hop) return false;
 
   Branch& branch = work.branches[index];
   branch = {};
   branch.destination = hop->address;
-  branch.socket_key = socket_keys_[hop->socket];
   branch.flags = flags;
   branch.q = chosen->q;
   const auto parameter =
@@ -162,12 +117,17 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
   text.clear();
   const RoutingContext& view = context.armed.branch.empty() ? context : inner;
   write_forwarded(view, *chosen, *hop, {parameter.data(), parameter.size()}, edits, breadth, text);
+  const auto udp_key = socket_keys_[hop->socket];
+  if (switch_to_tcp(*hop, text)) branch.fallback_socket_key = udp_key;
+  branch.socket_key = socket_keys_[hop->socket];
+  branch.transport = hop->transport;
+  if (sip::is_secure(hop->transport)) branch.server_name = write(work, hop->server_name);
   branch.request = write(work, text);
   if (!branch.request) return false;
   const bool invite = header.method == sip::Method::Invite;
   branch.state = invite ? State::Calling : State::Trying;
   branch.interval_ms = context.timers.t1_ms ? context.timers.t1_ms : static_cast<std::uint32_t>(options_.t1 / 1ms);
-  branch.retransmit_at = context.now + std::chrono::milliseconds(branch.interval_ms);
+  if (!is_reliable(branch.transport)) branch.retransmit_at = context.now + std::chrono::milliseconds(branch.interval_ms);
   branch.expire_at = first_response_deadline(work, context.timers, context.now);
   ++header.branch_count;
   ++counters_.branches;

@@ -121,6 +121,10 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
     }
   }
   if (known) {
+    // The connection that the peer answers by is the one of this branch: its ACK and CANCEL leave by it.
+    Branch& branch = frame.work.branches[parameter->branch];
+    if (is_reliable(branch.transport) && frame.received.connection && frame.received.source == branch.destination)
+      branch.connection = frame.received.connection;
     context.work = &frame.work;
     context.transaction = frame.work.id;
     context.branch = parameter->branch;
@@ -142,7 +146,7 @@ void Proxy::Impl::on_cancel_response(Frame& frame, std::size_t index, Time now) 
   if (!row) return;
   branch.cancel_state = row->next;
   if (row->actions & transaction::StopRetransmit) branch.cancel_retransmit_at = never;
-  if (row->actions & transaction::StartExpire) branch.cancel_expire_at = now + options_.t4;  // K
+  if (row->actions & transaction::StartExpire) branch.cancel_expire_at = now + (is_reliable(branch.transport) ? settle : options_.t4);  // K
   (void)commit(work, *frame.context.outputs);
 }
 

@@ -50,10 +50,12 @@ bool Proxy::Impl::start_local(Work& work, sip::Method method, const NextHop& hop
   branch = {};
   branch.destination = hop.address;
   branch.socket_key = socket_keys_[hop.socket];
+  branch.transport = hop.transport;
+  if (sip::is_secure(hop.transport)) branch.server_name = write(work, hop.server_name);
   branch.request = write(work, text);
   branch.state = State::Trying;
   branch.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
-  branch.retransmit_at = now + options_.t1;
+  if (!is_reliable(hop.transport)) branch.retransmit_at = now + options_.t1;
   branch.expire_at = now + 64 * options_.t1;  // Timer F
   work.header.method = method;
   work.header.branch_count = 1;
@@ -80,12 +82,7 @@ int Proxy::Impl::send_request(RoutingContext& context, const LocalRequest& reque
   if (!given.parse(text) || !given.from() || !given.to()) return -1;
 
   std::optional<NextHop> hop;
-  std::uint16_t socket = 0;
-  for (std::size_t i = 0; i < options_.sockets.size(); ++i) {
-    const auto& one = options_.sockets[i];
-    const std::string name = std::string(perdure::name(one.transport)) + ":" + one.address.text();
-    if (request.socket == name) socket = static_cast<std::uint16_t>(i);
-  }
+  const std::uint16_t socket = socket_named(request.socket).value_or(0);
   if (const auto next = sip::Uri::parse(request.next_hop); next && !request.next_hop.empty())
     hop = resolve(*next, socket);
   else

@@ -26,10 +26,11 @@ struct ProxyOptions {
   Duration timer_c = 180s;
   Duration fr_timer = 32s;  // how long a branch may stay without any response; Kamailio's fr_timer (RFC 3261 Timer B: 64*T1)
   bool forward_stray_responses = true;
-  bool cancel_unknown_forwards = true;  // false: a CANCEL without transaction gets 481 instead of RFC 3261 16.10
-  std::uint32_t branches_max = 16;      // per transaction
-  std::uint32_t waiting_max = 10'000;   // runs of routes that may wait at a time, of each worker
-  std::uint32_t max_breadth = 60;       // RFC 5393 for requests that carry no Max-Breadth
+  bool cancel_unknown_forwards = true;   // false: a CANCEL without transaction gets 481 instead of RFC 3261 16.10
+  std::uint32_t branches_max = 16;       // per transaction
+  std::uint32_t waiting_max = 10'000;    // runs of routes that may wait at a time, of each worker
+  std::uint32_t udp_request_max = 1300;  // bytes; larger requests go by TCP where that is possible (RFC 3261 18.1.1), 0: never
+  std::uint32_t max_breadth = 60;        // RFC 5393 for requests that carry no Max-Breadth
   std::string server_header = "Perdure";
   std::uint64_t secret = 0;  // seeds branch parameters and To tags; kept in the store
 };
@@ -38,9 +39,9 @@ struct ProxyOptions {
 struct ProxyCounters {
   std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
                 transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
-                resent_after_attach = 0, routed_again = 0, undelivered_requests = 0, undelivered_responses = 0, waits = 0,
-                waits_timed_out = 0, waits_refused = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0,
-                responses_6xx = 0;
+                resent_after_attach = 0, routed_again = 0, undelivered_requests = 0, undelivered_responses = 0, udp_fallbacks = 0,
+                waits = 0, waits_timed_out = 0, waits_refused = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0,
+                responses_5xx = 0, responses_6xx = 0;
 };
 
 // One open transaction as `perdure calls` shows it.

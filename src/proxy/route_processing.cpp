@@ -1,8 +1,9 @@
 // RFC 3261 16.4 and 16.12: Route and Record-Route.
+#include "base/case.hpp"
 #include "proxy/core.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
-#include "sip/uri.hpp"
+#include "sip/uri_transport.hpp"
 
 namespace perdure::proxy {
 namespace {
@@ -60,6 +61,8 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
   if (first->uri.has_param("r2") && second && second->uri.has_param("r2") && is_myself(second->uri.host, second->uri.port)) {
     context.edits->remove_value(second->value);
     context.routes_removed = 2;
+    // It names the side by which the request leaves (RFC 5658).
+    if (const auto socket = socket_of(second->uri)) context.target.socket_key = socket_keys_[*socket];
   }
   // Another proxy that does not loose-route comes next: 16.6 item 6.
   std::size_t index = 0;
@@ -80,7 +83,35 @@ int Proxy::Impl::loose_route(RoutingContext& context) {
   return 1;
 }
 
-void Proxy::Impl::append_record_route(const RoutingContext& context, std::uint16_t out_socket, std::string& out) const {
+std::optional<std::uint16_t> Proxy::Impl::socket_of(const sip::Uri& uri) const {
+  const auto named = sip::transport_of(uri);
+  if (!named) return std::nullopt;
+  const std::uint16_t port = uri.port ? uri.port : sip::default_port(named->transport);
+  const auto address = SocketAddress::parse(uri.host, port);
+  for (std::size_t i = 0; i < options_.sockets.size(); ++i) {
+    const auto& socket = options_.sockets[i];
+    if (socket.transport != named->transport) continue;
+    const bool advertised = equals_ignore_case(socket.advertised_host, uri.host) && socket.advertised_port == port;
+    if (advertised || (address && *address == socket.address)) return static_cast<std::uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+// 16.6 item 4: what the next hops are asked for as they see it, a sips URI for one. The side that is not secure cannot be reached by sips.
+static bool leaves_by_sips(const RoutingContext& context, const Target& target) {
+  const auto is_sips = [](std::string_view text) { return text.size() > 5 && equals_ignore_case(text.substr(0, 5), "sips:"); };
+  if (is_sips(target.uri.empty() ? context.message->request_uri() : std::string_view(target.uri))) return true;
+  std::size_t index = 0;
+  for (const auto& value : context.message->values(sip::HeaderName::Route)) {
+    if (index++ != context.routes_removed) continue;
+    const auto address = sip::NameAddr::parse(value.text);
+    return address && is_sips(address->uri);
+  }
+  return false;
+}
+
+void Proxy::Impl::append_record_route(const RoutingContext& context, const Target& target, std::uint16_t out_socket,
+                                      std::string& out) const {
   // The tag of the side that made the dialog, also when it is the other one that sends: is_direction compares with it.
   const auto* from = context.message->from();
   const auto* to = context.message->to();
@@ -88,13 +119,16 @@ void Proxy::Impl::append_record_route(const RoutingContext& context, std::uint16
   const std::string_view tag = to && recorded && !to->tag.empty() && *recorded == to->tag ? to->tag : from ? from->tag : std::string_view{};
   const auto line = [&](std::uint16_t index, bool doubled) {
     const auto& socket = options_.sockets[index];
-    out += "Record-Route: <sip:";
+    const bool sips = sip::is_secure(socket.transport) && leaves_by_sips(context, target);
+    out += sips ? "Record-Route: <sips:" : "Record-Route: <sip:";
     out += socket.advertised_host;
-    if (socket.advertised_port != 5060) {
+    if (socket.advertised_port != sip::default_port(socket.transport)) {
       out += ':';
       out += std::to_string(socket.advertised_port);
     }
-    if (socket.transport != Transport::Udp) {
+    if (sips) {
+      if (socket.transport == Transport::Wss) out += ";transport=ws";
+    } else if (socket.transport != Transport::Udp) {
       out += ";transport=";
       out += name(socket.transport);
     }

@@ -90,6 +90,8 @@ bool Proxy::Impl::write_route(Work& work, std::size_t index, State state, Output
   route.reply_to = work.header.reply_to;
   route.socket_key = branch.socket_key;
   route.upstream_socket_key = work.header.socket_key;
+  route.upstream_connection = work.header.connection;
+  route.connection = branch.connection;
   route.record = work.id.value;
   route.nonce = work.header.nonce;
   route.loop = work.header.loop_hash;
@@ -102,7 +104,10 @@ bool Proxy::Impl::write_route(Work& work, std::size_t index, State state, Output
   const auto id = partition.reserve<RouteHeader>();
   if (id == store::RecordId::none) return false;
   route.text = partition.write(text);
-  if (!route.text) {
+  const auto server_name = read(work, branch.server_name);
+  if (!server_name.empty()) route.server_name = partition.write(server_name);
+  if (!route.text || (!server_name.empty() && !route.server_name)) {
+    if (route.text) partition.abandon(route.text);
     partition.unreserve(id);
     return false;
   }
@@ -130,7 +135,10 @@ bool Proxy::Impl::update_routes(Work& work, Outputs& outputs) {
       continue;
     }
     RouteHeader route = partition.get<RouteHeader>(known->second);
-    if (route.state == wanted && branch.expire_at <= route.expire_at && (route.canceled != 0) == (work.header.canceled != 0)) continue;
+    if (route.state == wanted && branch.expire_at <= route.expire_at && (route.canceled != 0) == (work.header.canceled != 0) &&
+        route.connection == branch.connection)
+      continue;
+    route.connection = branch.connection;
     route.canceled = work.header.canceled;
     route.state = wanted;
     route.expire_at = wanted == State::Completed ? branch.expire_at : branch.expire_at + options_.timer_c;
@@ -183,6 +191,9 @@ void Proxy::Impl::take_routes(Work& work, Time now) {
     Branch& branch = work.branches[index];
     branch.destination = route.destination;
     branch.socket_key = route.socket_key;
+    branch.transport = options_.sockets[socket_from(route.socket_key)].transport;
+    branch.connection = route.connection;
+    branch.server_name = write(work, routes_->partition(work.partition).read(route.server_name));
     branch.state = route.state == State::Completed ? State::Terminated : route.state;
     branch.expire_at =
         route.state == State::Completed ? never : now + (route.state == State::Calling ? options_.fr_timer : options_.timer_c);
@@ -214,6 +225,7 @@ bool Proxy::Impl::revive(std::uint64_t key, const sip::Message& like, Work& work
   header.source = model.source;
   header.reply_to = model.reply_to;
   header.socket_key = model.upstream_socket_key;
+  header.connection = model.upstream_connection;
   header.nonce = model.nonce;
   header.loop_hash = model.loop;
   header.method = sip::Method::Invite;
@@ -272,7 +284,7 @@ bool Proxy::Impl::resume_routes(RoutingContext& context) {
     if (branch.state == State::Terminated) continue;
     const RouteHeader& route = routes_->partition(work.partition).get<RouteHeader>(route_ids_.at(branch_key(work.id, i)));
     const std::string_view text = routes_->partition(work.partition).read(route.text);
-    const NextHop hop{branch.destination, Transport::Udp, socket_from(branch.socket_key)};
+    const NextHop hop{branch.destination, branch.transport, socket_from(branch.socket_key), false, {}};
     const auto name = transaction::BranchParameter{route.record, route.branch, route.nonce, route.loop}.text();
     Target target;
     target.uri = text.substr(0, text.find("\r\n"));
@@ -285,7 +297,7 @@ bool Proxy::Impl::resume_routes(RoutingContext& context) {
     if (!branch.request) return false;
     branch.state = State::Calling;
     branch.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
-    branch.retransmit_at = context.now + options_.t1;
+    if (!is_reliable(branch.transport)) branch.retransmit_at = context.now + options_.t1;
     branch.expire_at = context.now + options_.fr_timer;
     work.emit |= transaction::pending_request(i);
   }
@@ -314,7 +326,8 @@ Proxy::Impl::Recovery Proxy::Impl::recover_response(const transaction::BranchPar
     ack.frame.scratch.clear();
     sip::build_ack(scope.frame.message, response, ack.frame.scratch);
     Outputs& outputs = *frame.context.outputs;
-    outputs.send({outputs.copy(ack.frame.scratch), route.destination, socket_from(route.socket_key), 0, {}});
+    outputs.send({outputs.copy(ack.frame.scratch), route.destination, socket_from(route.socket_key), route.connection,
+                  outputs.copy(partition.read(route.server_name))});
     return Recovery::Done;
   }
   const State state = response.status() < 200 ? State::Proceeding : State::Completed;

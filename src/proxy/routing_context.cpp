@@ -16,6 +16,7 @@ void RoutingContext::reset() {
   target.destination_uri.clear();
   target.flags = 0;
   target.q = 1000;
+  target.socket_key = 0;
   more_targets.clear();
   flags = 0;
   force_rport = local_rport = record_route = false;

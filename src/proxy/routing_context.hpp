@@ -21,10 +21,11 @@ class Outputs;
 
 // A destination of the target set (RFC 3261 16.5). Empty texts mean "as in the request".
 struct Target {
-  std::string uri;              // Request-URI of the branch
-  std::string destination_uri;  // next hop that overrides the Request-URI and Route, as $du
-  std::uint32_t flags = 0;      // branch flags
-  std::uint16_t q = 1000;       // q-value in thousandths
+  std::string uri;               // Request-URI of the branch
+  std::string destination_uri;   // next hop that overrides the Request-URI and Route, as $du
+  std::uint32_t flags = 0;       // branch flags
+  std::uint16_t q = 1000;        // q-value in thousandths
+  std::uint32_t socket_key = 0;  // LocalSocket::key of the socket to send from if it fits the next hop ($fs), 0: any
 };
 
 // A request of our own, outside of any dialog. `headers`: complete lines, among them From and To.
@@ -145,6 +146,9 @@ class RoutingContext {
   int store_in_silo(std::string_view key);                                                     // tsilo.ts_store
   int append_to(std::uint32_t index, std::uint32_t label, std::span<const Target> targets);    // tsilo.ts_append_to
   int append_late(std::string_view key, std::span<const Target> targets);                      // tsilo.ts_append
+  // The socket that the main branch leaves from if it fits its next hop: "tcp:192.0.2.1:5060", empty: any. False: there is none like that.
+  bool set_send_socket(std::string_view name);
+  [[nodiscard]] const LocalSocket* send_socket() const;    // null: any
   int send_request(const LocalRequest& request);           // tm.t_uac_send: 1, or -1 if it cannot be sent
   int replicate(std::string_view uri);                     // tm.t_replicate: a copy whose responses go nowhere
   [[nodiscard]] bool is_canceled() const;                  // tm.t_is_canceled

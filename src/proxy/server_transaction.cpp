@@ -28,7 +28,7 @@ bool Proxy::Impl::new_work(RoutingContext& context) {
   header.connection = context.received->connection;
   header.created = context.now;
   header.source = context.received->source;
-  header.reply_to = reply_address(*context.message, context.received->source, context.force_rport);
+  header.reply_to = reply_address(*context.message, *context.received, context.force_rport);
   header.force_rport = context.force_rport ? 1 : 0;
   header.socket_key = socket_keys_[context.received->socket];
   header.nonce = static_cast<std::uint32_t>(random_.next());
@@ -75,11 +75,14 @@ int Proxy::Impl::new_transaction(RoutingContext& context, bool say_trying) {
   return 1;
 }
 
-SocketAddress Proxy::Impl::reply_address(const sip::Message& request, const SocketAddress& source, bool force_rport) const {
+// Over a connection responses go by that connection: the address is for when it is gone.
+SocketAddress Proxy::Impl::reply_address(const sip::Message& request, const Received& received, bool force_rport) const {
   const sip::Via* via = request.top_via();
-  if (!via || force_rport || via->has_rport) return source;  // RFC 3581 4
-  SocketAddress address = source;                            // RFC 3261 18.2.2: received address, port of sent-by
-  address.port = via->port ? via->port : std::uint16_t{5060};
+  const Transport transport = options_.sockets[received.socket].transport;
+  if (!via || transport == Transport::Ws || transport == Transport::Wss) return received.source;  // nobody can connect to a browser
+  if (transport == Transport::Udp && (force_rport || via->has_rport)) return received.source;     // RFC 3581 4
+  SocketAddress address = received.source;  // RFC 3261 18.2.2: received address, port of sent-by
+  address.port = via->port ? via->port : sip::default_port(transport);
   return address;
 }
 
@@ -103,9 +106,9 @@ void Proxy::Impl::server_event(Work& work, Event event, Time now) {
     header.retransmit_at = now + std::chrono::milliseconds(header.interval_ms);
   }
   if (row->actions & transaction::StartExpire) {
-    const Duration wait = header.state == State::Confirmed              ? (reliable ? Duration{} : options_.t4)       // I
-                          : !invite && header.state == State::Completed ? (reliable ? Duration{} : 64 * options_.t1)  // J
-                                                                        : 64 * options_.t1;                           // H, L
+    const Duration wait = header.state == State::Confirmed              ? (reliable ? settle : options_.t4)       // I
+                          : !invite && header.state == State::Completed ? (reliable ? settle : 64 * options_.t1)  // J
+                                                                        : 64 * options_.t1;                       // H, L
     header.expire_at = now + wait;
   }
   if (row->next == State::Terminated) header.expire_at = header.retransmit_at = never;
@@ -138,7 +141,9 @@ bool Proxy::Impl::client_event(Work& work, std::size_t index, Event event, Time 
         branch.expire_at = now + 64 * options_.t1;
         break;  // M
       case State::Completed:
-        branch.expire_at = now + (invite ? std::max<Duration>(64 * options_.t1, 32s) : options_.t4);
+        branch.expire_at = now + (is_reliable(branch.transport) ? settle
+                                  : invite                      ? std::max<Duration>(64 * options_.t1, 32s)
+                                                                : options_.t4);
         break;  // D, K
       default:
         break;

@@ -5,6 +5,7 @@
 #include "base/checksum.hpp"
 #include "proxy/core.hpp"
 #include "sip/builder.hpp"
+#include "sip/params.hpp"
 
 namespace perdure::proxy {
 
@@ -36,7 +37,8 @@ int Proxy::Impl::forward_stateless(RoutingContext& context) {
   write_forwarded(context, context.target, *hop, {branch.data(), branch.size()}, edits, 0, text);
   ++counters_.stateless;
   context.finished = true;
-  context.outputs->send({context.outputs->copy(text), hop->address, hop->socket, 0, {}});
+  context.outputs->send({context.outputs->copy(text), hop->address, hop->socket, 0,
+                         sip::is_secure(hop->transport) ? context.outputs->copy(hop->server_name) : ""});
   return 1;
 }
 
@@ -59,16 +61,46 @@ void Proxy::Impl::forward_response_stateless(Frame& frame) {
   }
   if (!second) return;
   const auto transport = transport_from(second->transport);
-  if (transport != Transport::Udp) return;
+  if (!transport) return;
+  const std::uint64_t connection = is_reliable(*transport) ? connection_of(response) : 0;
   // 18.2.2: received and rport, as the hop before us wrote them.
-  std::uint16_t port = second->port ? second->port : std::uint16_t{5060};
+  std::uint16_t port = second->port ? second->port : sip::default_port(*transport);
   if (!second->rport.empty()) std::from_chars(second->rport.data(), second->rport.data() + second->rport.size(), port);
   const auto address = SocketAddress::parse(second->received.empty() ? second->host : second->received, port);
   if (!address || port == 0 || !address->is_unicast()) return;
+  const auto socket = socket_for(*transport, address->family, frame.received.socket);
+  if (!socket) return;
   frame.scratch.clear();
   frame.edits.serialize_append(response, frame.scratch);
   Outputs& outputs = *frame.context.outputs;
-  outputs.send({outputs.copy(frame.scratch), *address, frame.received.socket, 0, {}});
+  outputs.send({outputs.copy(frame.scratch), *address, *socket, connection, {}});
+}
+
+namespace {
+std::uint32_t connection_seal(const sip::Message& message, std::uint64_t connection, std::uint64_t secret) {
+  return static_cast<std::uint32_t>(checksum(message.call_id(), secret + 3 + connection));
+}
+}  // namespace
+
+void Proxy::Impl::append_connection(const sip::Message& request, std::uint64_t connection, std::string& out) const {
+  char text[32];
+  out += ";i=";
+  out.append(text, std::to_chars(text, text + sizeof text, connection, 16).ptr);
+  out += '.';
+  out.append(text, std::to_chars(text, text + sizeof text, connection_seal(request, connection, options_.secret), 16).ptr);
+}
+
+std::uint64_t Proxy::Impl::connection_of(const sip::Message& response) const {
+  const auto text = sip::find_param(response.top_via()->params, "i");
+  if (!text) return 0;
+  std::uint64_t connection = 0;
+  std::uint32_t seal = 0;
+  const char *const begin = text->data(), *const end = begin + text->size();
+  const auto number = std::from_chars(begin, end, connection, 16);
+  if (number.ec != std::errc{} || number.ptr == end || *number.ptr != '.') return 0;
+  const auto rest = std::from_chars(number.ptr + 1, end, seal, 16);
+  if (rest.ec != std::errc{} || rest.ptr != end || seal != connection_seal(response, connection, options_.secret)) return 0;
+  return connection;
 }
 
 int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers) {
@@ -92,7 +124,7 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
                       lines_, {}, text_, text);
   context.outputs->send({context.outputs->copy(text),
-                         reply_address(request, context.received->source, context.force_rport),
+                         reply_address(request, *context.received, context.force_rport),
                          context.received->socket,
                          context.received->connection,
                          {}});

@@ -34,6 +34,10 @@ void Proxy::Impl::on_undelivered(std::string_view bytes, Time now, Outputs& outp
   if (method == work.header.method) {
     // Later than this the peer has answered: what came back is a repetition.
     if (branch.state != State::Calling && branch.state != State::Trying) return;
+    if (branch.fallback_socket_key && is_reliable(branch.transport)) {
+      if (fall_back_to_udp(work, parameter->branch, frame.message, now) && commit(work, outputs)) return;
+      if (!load(work.id, work)) return;
+    }
     branch.state = State::Terminated;
     branch.status = unreachable;
     branch.unreachable = 1;
@@ -48,6 +52,24 @@ void Proxy::Impl::on_undelivered(std::string_view bytes, Time now, Outputs& outp
     return;  // an ACK: the final response comes again and with it another chance
   }
   if (!commit(work, outputs)) wheel_.schedule(work.id.value, now + 100ms);  // the store is full: a timer ends it
+}
+
+bool Proxy::Impl::fall_back_to_udp(Work& work, std::size_t index, const sip::Message& request, Time now) {
+  Branch& branch = work.branches[index];
+  const auto socket = socket_for(Transport::Udp, branch.destination.family, socket_from(branch.fallback_socket_key));
+  std::string text(request.bytes());
+  if (!socket || !set_top_via_socket(text, options_.sockets[*socket])) return false;
+  const auto blob = write(work, text);
+  if (!blob) return false;
+  ++counters_.udp_fallbacks;
+  branch.request = blob;
+  branch.transport = Transport::Udp;
+  branch.socket_key = socket_keys_[*socket];
+  branch.fallback_socket_key = 0;
+  branch.connection = 0;
+  branch.retransmit_at = now + std::chrono::milliseconds(branch.interval_ms);
+  work.emit |= transaction::pending_request(index);
+  return true;
 }
 
 }  // namespace perdure::proxy

@@ -45,7 +45,8 @@ bool Proxy::Impl::is_myself(std::string_view host, std::uint16_t port) const {
   if (host.empty()) return false;
   for (const auto& socket : options_.sockets) {
     const bool port_fits = port == socket.address.port || port == socket.advertised_port ||
-                           (port == 0 && (socket.address.port == 5060 || socket.advertised_port == 5060));
+                           (port == 0 && (socket.address.port == sip::default_port(socket.transport) ||
+                                          socket.advertised_port == sip::default_port(socket.transport)));
     if (!port_fits) continue;
     if (equals_ignore_case(host, socket.advertised_host)) return true;
     const auto address = SocketAddress::parse(host, 0);

@@ -17,8 +17,8 @@ struct RoutingContext::Work {
   std::array<transaction::Branch, transaction::branches_max> branches;
   std::uint64_t emit = 0;  // outputs of this step: sent after the commit
   // Blobs written in this step; those that the commit does not refer to are given back. A step writes at most a response for each branch,
-  // the request of each new branch and what the header itself refers to.
-  std::array<store::BlobRef, 3 * transaction::branches_max + 8> written;
+  // request and server name of each new branch and what the header itself refers to.
+  std::array<store::BlobRef, 4 * transaction::branches_max + 8> written;
   std::size_t written_count = 0;
   bool no_room = false;  // something that belongs to this step could not be written
 

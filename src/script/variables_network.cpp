@@ -43,6 +43,20 @@ std::int64_t number_of(Transport transport) {
   return numbers[static_cast<std::size_t>(transport)];
 }
 
+// As a socket is named in the configuration: "udp:192.0.2.1:5060".
+V send_socket(Call& call, P) {
+  const auto* one = call.context().send_socket();
+  return one ? give(call, std::string(name(one->transport)) + ":" + one->address.text()) : V{};
+}
+bool set_send_socket(Call& call, P, const Value* value) {
+  const std::string_view text = value && !value->is_number ? std::string_view(value->text) : std::string_view{};
+  if ((value && value->is_number) || !call.context().set_send_socket(text)) {
+    (void)call.fail("is no socket of ours");
+    return false;
+  }
+  return true;
+}
+
 V constant(Call&, P variable) {
   constexpr std::int64_t numbers[] = {2, 10, 1, 2, 3, 4, 5, 6};
   return V::of(numbers[variable.keyword]);
@@ -69,6 +83,7 @@ const VariableClass table[] = {
     {"RAp", {}, "advertised port of that socket, a number", [](Call& c, P) { return V::of(std::int64_t{socket(c).advertised_port}); }},
     {"RAu", {}, "URI of the advertised address, with the transport unless it is UDP", [](Call& c, P) { return advertised_uri(c, false); }},
     {"RAut", {}, "the same with the transport", [](Call& c, P) { return advertised_uri(c, true); }},
+    {"fs", {}, "socket that the request leaves from if it fits its next hop, `tcp:192.0.2.1:5060`", send_socket, set_send_socket},
     {"pr", {}, "transport that the message was received by: `udp`", [](Call& c, P) { return V::of(name(socket(c).transport)); }},
     {"proto", {}, "the same as `$pr`", [](Call& c, P) { return V::of(name(socket(c).transport)); }},
     {"prid",

@@ -1,5 +1,6 @@
 #pragma once
 // The transaction record: what the engine works on and what survives are the same bytes. docs/store-format.md describes them.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include "base/time.hpp"
 #include "sip/method.hpp"
 #include "store/store.hpp"
+#include "transaction/record_layout1.hpp"
 #include "transaction/state.hpp"
 
 namespace perdure::transaction {
@@ -39,6 +41,18 @@ struct Branch {
   Time cancel_expire_at = never;         // Timers F, K of the CANCEL
   store::BlobRef request;                // as sent; freed when nothing can need it again
   store::BlobRef response;               // final response as received, until the response context has chosen
+  // Of reliable transports:
+  std::uint64_t connection = 0;           // that the peer has answered by: ACK and CANCEL leave by it, too. 0: any to `destination`
+  store::BlobRef server_name;             // the name that the peer's certificate must have, none: its address; as long as `request`
+  std::uint32_t fallback_socket_key = 0;  // UDP socket, if TCP was chosen for the size of the request and cannot deliver it (18.1.1)
+  Transport transport = Transport::Udp;   // that of the local socket
+  std::array<std::uint8_t, 3> reserved{};
+
+  template <class F>
+  void for_each_blob(F&& f) const {
+    for (const auto& blob : {request, response, server_name})
+      if (blob) f(blob);
+  }
 };
 
 // Outputs that a commit justifies and that are not yet known to have left. Bits of TransactionHeader::pending.
@@ -67,7 +81,8 @@ enum Switch : std::uint16_t {
 
 struct TransactionHeader {
   static constexpr store::Kind kind = store::Kind::Transaction;
-  static constexpr std::uint16_t layout = 1;
+  static constexpr std::uint16_t layout = 2;
+  using Previous = TransactionLayout1;
 
   std::uint64_t key = 0;         // ServerKey of RFC 3261 17.2.3
   std::uint64_t connection = 0;  // connection the request came by, 0: datagram
@@ -102,19 +117,22 @@ struct TransactionHeader {
   // `read` gives the bytes of a blob, empty if the reference is bad: with several branches their blobs are named in `branches`.
   template <class F, class Read>
   void for_each_blob(F&& f, Read&& read) const {
-    for (const auto& blob : {request, response, context, cancel_headers, targets, branches, branch.request, branch.response})
+    for (const auto& blob : {request, response, context, cancel_headers, targets, branches})
       if (blob) f(blob);
+    branch.for_each_blob(f);
     if (!branches) return;
     const std::string_view bytes = read(branches);
     for (std::size_t at = 0; at + sizeof(Branch) <= bytes.size() && at < branches_max * sizeof(Branch); at += sizeof(Branch)) {
       Branch one;
       std::memcpy(&one, bytes.data() + at, sizeof one);
-      if (one.request) f(one.request);
-      if (one.response) f(one.response);
+      one.for_each_blob(f);
     }
   }
+
+  // False: the branches cannot be read, or there is no room for them.
+  [[nodiscard]] static bool upgrade(const TransactionLayout1& from, TransactionHeader& to, store::Partition& partition);
 };
 static_assert(std::is_trivially_copyable_v<TransactionHeader> && std::is_trivially_copyable_v<Branch>);
-static_assert(sizeof(Branch) == 96 && sizeof(TransactionHeader) == 264);
+static_assert(sizeof(Branch) == 120 && sizeof(TransactionHeader) == 288);
 
 }  // namespace perdure::transaction

@@ -57,6 +57,7 @@ const Sample samples[] = {
     {"dispatcher.probing_threshold", "3", [](const Config& c) { return c.dispatcher.options.probing_threshold == 3; }},
     {"dispatcher.inactive_threshold", "2", [](const Config& c) { return c.dispatcher.options.inactive_threshold == 2; }},
     {"dispatcher.ping_method", R"("INFO")", [](const Config& c) { return c.dispatcher.options.ping_method == "INFO"; }},
+    {"transaction.udp_request_max", "1400", [](const Config& c) { return c.transaction.udp_request_max == 1400; }},
     {"dispatcher.ping_from", R"("sip:ping@example.org")",
      [](const Config& c) { return c.dispatcher.options.ping_from == "sip:ping@example.org"; }},
     {"dispatcher.ping_reply_codes", R"(["404", "5xx"])",

@@ -14,7 +14,7 @@ namespace perdure::proxy {
 inline SocketAddress address(int port) {
   return *SocketAddress::parse("127.0.0.1", static_cast<std::uint16_t>(port));
 }
-inline constexpr int proxy_port = 5060, caller_port = 6000, gateway_port = 7001;
+inline constexpr int proxy_port = 5060, proxy_tcp_port = 5062, caller_port = 6000, gateway_port = 7001;
 
 // Routes as plain C++: to a list of gateways, in parallel or one after the other on failure.
 class TestRoutes : public RouteRunner {
@@ -22,8 +22,9 @@ class TestRoutes : public RouteRunner {
   enum class Fork { Parallel, Serial, ByQ };
   Fork fork = Fork::Serial;
   int gateways = 1;
-  bool early_transaction = false;  // t_newtran before t_relay
-  bool waits = false;              // both routes wait a while before they relay
+  Transport transport = Transport::Udp;  // towards them
+  bool early_transaction = false;        // t_newtran before t_relay
+  bool waits = false;                    // both routes wait a while before they relay
   std::vector<int> failure_statuses;
 
   bool run(RoutingContext& context, RouteKind kind, std::string_view name) override {
@@ -44,7 +45,9 @@ class TestRoutes : public RouteRunner {
   }
 
  private:
-  static std::string gateway_uri(int index) { return "sip:bob@" + address(gateway_port + index).text(); }
+  [[nodiscard]] std::string gateway_uri(int index) const {
+    return "sip:bob@" + address(gateway_port + index).text() + (is_reliable(transport) ? ";transport=tcp" : "");
+  }
 
   bool request(RoutingContext& context) {
     const auto method = context.message->method();
@@ -100,6 +103,7 @@ struct Flow {
   std::set<std::uint16_t> finals;  // what the caller may see at the end, exactly
   std::size_t dialogs = 0;         // 2xx with different To tags
   bool early_transaction = false, waits = false;
+  Transport caller_transport = Transport::Udp, gateway_transport = Transport::Udp;
 };
 
 struct Outcome {
@@ -115,6 +119,10 @@ inline ProxyOptions proxy_options() {
   socket.advertised_host = "127.0.0.1";
   socket.advertised_port = proxy_port;
   options.sockets = {socket};
+  socket.transport = Transport::Tcp;
+  socket.address = address(proxy_tcp_port);
+  socket.advertised_port = proxy_tcp_port;
+  options.sockets.push_back(socket);
   options.secret = 42;
   return options;
 }
@@ -131,16 +139,19 @@ inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptio
   routes.gateways = static_cast<int>(flow.gateways.size());
   routes.early_transaction = flow.early_transaction;
   routes.waits = flow.waits;
+  routes.transport = flow.gateway_transport;
   sim::ProxyNode proxy(network, proxy_options(), routes, plan, persist);
   std::vector<std::unique_ptr<sim::Gateway>> gateways;
   for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
     auto options = flow.gateways[i];
     options.address = address(gateway_port + static_cast<int>(i));
+    options.transport = flow.gateway_transport;
     gateways.push_back(std::make_unique<sim::Gateway>(network, options));
   }
   sim::CallerOptions caller_options;
   caller_options.address = address(caller_port);
-  caller_options.proxy = address(proxy_port);
+  caller_options.transport = flow.caller_transport;
+  caller_options.proxy = address(is_reliable(flow.caller_transport) ? proxy_tcp_port : proxy_port);
   caller_options.cancel_after = flow.cancel_after;
   sim::Caller caller(network, caller_options);
   caller.start();
@@ -207,6 +218,20 @@ inline std::vector<Flow> flows() {
       {"routes that wait, three times", Fork::Serial, never - Time{}, {fails, fails, fails}, {500}, 0, false, true},
       {"routes that wait, cancelled", Fork::Serial, 300ms, {rings}, {487}, 0, false, true},
   };
+}
+
+// The same with one side or both on connections, which lose nothing: peers repeat nothing either.
+inline std::vector<Flow> reliable_flows() {
+  std::vector<Flow> all;
+  for (const auto& [caller, gateway] :
+       {std::pair(Transport::Tcp, Transport::Tcp), std::pair(Transport::Udp, Transport::Tcp), std::pair(Transport::Tcp, Transport::Udp)})
+    for (Flow flow : flows()) {
+      flow.name += std::string(", ") + std::string(name(caller)) + " to " + std::string(name(gateway));
+      flow.caller_transport = caller;
+      flow.gateway_transport = gateway;
+      all.push_back(flow);
+    }
+  return all;
 }
 
 }  // namespace perdure::proxy

@@ -45,6 +45,27 @@ TEST(CrashPoint, EveryFlowSurvivesADeathAfterEveryOutput) {
   }
 }
 
+TEST(CallFlow, EndsRightOverConnections) {
+  for (const Flow& flow : reliable_flows()) {
+    const auto outcome = run_flow(flow, {});
+    EXPECT_TRUE(outcome.violations.empty()) << flow.name << ":\n" << text_of(outcome);
+  }
+}
+
+TEST(CrashPoint, EveryFlowOverConnectionsSurvivesADeath) {
+  for (const Flow& flow : reliable_flows()) {
+    const auto whole = run_flow(flow, {});
+    for (std::uint64_t at = 0; at < whole.writes; ++at) {
+      const auto outcome = run_flow(flow, {.at_write = at});
+      ASSERT_TRUE(outcome.violations.empty()) << flow.name << ", cut at write " << at << ":\n" << text_of(outcome);
+    }
+    for (std::uint64_t at = 1; at <= whole.outputs; ++at) {
+      const auto outcome = run_flow(flow, {.at_output = at});
+      ASSERT_TRUE(outcome.violations.empty()) << flow.name << ", cut after output " << at << ":\n" << text_of(outcome);
+    }
+  }
+}
+
 // What persist = "routes" promises whatever happens to the rest: CANCEL and ACK are right, nothing rings on after a CANCEL.
 std::vector<std::string> broken_route_promises(const Flow& flow, const Outcome& outcome) {
   std::vector<std::string> broken;

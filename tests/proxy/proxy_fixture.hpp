@@ -23,6 +23,8 @@ struct Sent {
   SocketAddress to;
   std::uint16_t socket = 0;
   std::string text;
+  std::uint64_t connection = 0;
+  std::string server_name = {};
 
   [[nodiscard]] std::string first_line() const { return text.substr(0, text.find("\r\n")); }
   // The value of the first header line of that name, empty if there is none.
@@ -58,8 +60,8 @@ class ProxyTest : public testing::Test, public RouteRunner {
     };
   }
 
-  // Begins (again) on the same memory: what a restart does.
-  void start() {
+  // Begins (again) on the same memory: what a restart does, and what it sends.
+  std::vector<Sent> start() {
     proxy.reset();
     store.reset();
     store::Options store_options;
@@ -70,13 +72,13 @@ class ProxyTest : public testing::Test, public RouteRunner {
     store = std::move(*store::Store::attach_memory(reinterpret_cast<char*>(memory.data()), memory.size() * 8, store_options));
     proxy = std::make_unique<Proxy>(options, *store, 0, 1, *this, Random(++starts));
     proxy->attach(now, outputs);
-    collect();
+    return collect();
   }
 
   // What the datagram leads to at once.
-  std::vector<Sent> receive(std::string_view text, int from_port, std::uint16_t socket = 0) {
+  std::vector<Sent> receive(std::string_view text, int from_port, std::uint16_t socket = 0, std::uint64_t connection = 0) {
     if (!proxy) start();
-    proxy->on_received({text, at_port(from_port), socket, 0}, now, outputs);
+    proxy->on_received({text, at_port(from_port), socket, connection}, now, outputs);
     return collect();
   }
   // The transport gives back what left.
@@ -177,7 +179,8 @@ class ProxyTest : public testing::Test, public RouteRunner {
 
   std::vector<Sent> collect() {
     std::vector<Sent> sent;
-    for (const auto& send : outputs.sends()) sent.push_back({send.destination, send.socket, std::string(send.bytes)});
+    for (const auto& send : outputs.sends())
+      sent.push_back({send.destination, send.socket, std::string(send.bytes), send.connection, std::string(send.server_name)});
     outputs.clear();
     proxy->outputs_sent();
     return sent;

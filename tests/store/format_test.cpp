@@ -41,7 +41,7 @@ TEST(Format, Records) {
   EXPECT_EQ(sequence_of(~std::uint64_t{7}), ~std::uint64_t{0} >> 3);
   EXPECT_EQ(forward_to(RecordId{0x12345678}), 0x1234567800000005U);
   EXPECT_EQ(forwarded_to(forward_to(RecordId{0x12345678})), RecordId{0x12345678});
-  EXPECT_EQ(record_slot_bytes(264), 576U) << "of a transaction";
+  EXPECT_EQ(record_slot_bytes(288), 640U) << "of a transaction";
 }
 
 TEST(Format, BlobSlots) {

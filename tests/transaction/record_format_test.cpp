@@ -20,8 +20,8 @@ TEST(RecordFormat, Transaction) {
                 FIELD(switches),    FIELD(request),    FIELD(response),    FIELD(context),      FIELD(cancel_headers), FIELD(targets),
                 FIELD(branches),    FIELD(given_up),   FIELD(force_rport), FIELD(reserved),     FIELD(branch)});
 #undef FIELD
-  EXPECT_EQ(sizeof(TransactionHeader), 264U);
-  EXPECT_EQ(TransactionHeader::layout, 1U);
+  EXPECT_EQ(sizeof(TransactionHeader), 288U);
+  EXPECT_EQ(TransactionHeader::layout, 2U);
   EXPECT_EQ(branches_max, 16U);
   EXPECT_EQ(pending_request(2), std::uint64_t{1} << 7);
   EXPECT_EQ(pending_cancel(2), std::uint64_t{1} << 8);
@@ -51,7 +51,12 @@ TEST(RecordFormat, Branch) {
                               FIELD(cancel_retransmit_at),
                               FIELD(cancel_expire_at),
                               FIELD(request),
-                              FIELD(response)});
+                              FIELD(response),
+                              FIELD(connection),
+                              FIELD(server_name),
+                              FIELD(fallback_socket_key),
+                              FIELD(transport),
+                              FIELD(reserved)});
 #undef FIELD
 }
 
@@ -62,11 +67,12 @@ TEST(RecordFormat, Address) {
 
 TEST(RecordFormat, Route) {
 #define FIELD(field) PERDURE_FIELD(RouteHeader, field)
-  expect_table("## The route record", {FIELD(key), FIELD(expire_at), FIELD(destination), FIELD(source), FIELD(reply_to), FIELD(socket_key),
-                                       FIELD(upstream_socket_key), FIELD(record), FIELD(nonce), FIELD(loop), FIELD(branch), FIELD(state),
-                                       FIELD(breadth), FIELD(text), FIELD(canceled)});
+  expect_table("## The route record",
+               {FIELD(key), FIELD(expire_at), FIELD(destination), FIELD(source), FIELD(reply_to), FIELD(socket_key),
+                FIELD(upstream_socket_key), FIELD(record), FIELD(nonce), FIELD(loop), FIELD(branch), FIELD(state), FIELD(breadth),
+                FIELD(text), FIELD(canceled), FIELD(upstream_connection), FIELD(connection), FIELD(server_name)});
 #undef FIELD
-  EXPECT_EQ(RouteHeader::layout, 1U);
+  EXPECT_EQ(RouteHeader::layout, 2U);
 }
 
 }  // namespace

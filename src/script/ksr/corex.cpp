@@ -56,6 +56,13 @@ const Function table[] = {
      "Adds a branch to that URI with a q-value: branches of a lower one are tried when those before have failed.",
      "Serial forking needs no t_load_contacts and t_next_contacts: t_relay does it by q. The Request-URI itself has the q-value 1.",
      append_branch},
+    {"corex", "set_send_socket", "string socket", Returns::Integer, routes::with_request,
+     "The request leaves from that socket of ours, `tcp:192.0.2.1:5060`, if its next hop is of that transport and address family.",
+     "A socket that there is not is a script error. It holds for the branches added afterwards.",
+     [](Call& call) {
+       if (!call.context().set_send_socket(call.text(0))) return call.fail("\"" + std::string(call.text(0)) + "\" is no socket of ours");
+       return 1;
+     }},
     {"corex", "has_ruri_user", "", Returns::Integer, routes::any, "The Request-URI has a user.", "", has_ruri_user},
     {"corex", "has_user_agent", "", Returns::Integer, routes::any, "There is a User-Agent header that is not empty.", "",
      [](Call& call) {

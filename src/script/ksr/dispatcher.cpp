@@ -17,7 +17,10 @@ constexpr std::string_view candidates = "_dsdst_", uri_field = "uri", set_field 
 // Where the destination goes: $du, or host and port of $ru.
 enum class Into { Destination, Domain };
 
-bool apply(Call& call, std::string_view uri_text, Into into) {
+// `socket` of its attributes: where it is sent from; Kamailio takes the last one, too.
+bool apply(Call& call, std::string_view uri_text, std::string_view socket, Into into) {
+  if (!socket.empty() && !call.context().set_send_socket(socket))
+    log::warning("dispatcher: {} is no socket of ours, so {} is sent to from another", socket, uri_text);
   if (into == Into::Destination) return set_destination_uri(call, uri_text);
   const auto uri = sip::Uri::parse(uri_text);
   if (!uri) return false;
@@ -67,7 +70,7 @@ int select(Call& call, Into into, bool apply_first, std::size_t limit) {
     if (!variables.push_xavp({Tree::Xavp, std::string(candidates), std::nullopt, std::move(fields)}))
       log::warning("script: no room for {} further destinations of set {}", i + 1, one.set);
   }
-  return !apply_first || apply(call, selection.first().uri, into) ? 1 : -1;
+  return !apply_first || apply(call, selection.first().uri, selection.first().socket, into) ? 1 : -1;
 }
 
 struct Current {
@@ -83,6 +86,11 @@ std::optional<Current> current(Call& call) {
   return Current{static_cast<std::int32_t>(set->number), uri->text};
 }
 
+int apply_listed(Call& call, const Current& one, Into into) {
+  const auto listed = call.vm.dispatcher()->find(one.set, one.uri);
+  return apply(call, one.uri, listed ? std::string_view(listed.first().socket) : std::string_view{}, into) ? 1 : -1;
+}
+
 // The next candidate that is still in the list and not out of service.
 int next(Call& call, Into into) {
   auto& dispatcher = *call.vm.dispatcher();
@@ -94,13 +102,13 @@ int next(Call& call, Into into) {
     if (!one) return -1;
     if (!dispatcher.is_usable(one->set, one->uri)) continue;
     (void)dispatcher.load_replace(call.message().call_id(), one->set, one->uri, call.context().now);
-    return apply(call, one->uri, into) ? 1 : -1;
+    return apply_listed(call, *one, into);
   }
 }
 
 int apply_current(Call& call, Into into) {
   const auto one = current(call);
-  return one && apply(call, one->uri, into) ? 1 : -1;
+  return one ? apply_listed(call, *one, into) : -1;
 }
 
 int mark(Call& call) {

@@ -142,6 +142,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> tsilo_functions();
 [[nodiscard]] std::span<const Function> sl_functions();
 [[nodiscard]] std::span<const Function> rr_functions();
+[[nodiscard]] std::span<const Function> nathelper_functions();
 [[nodiscard]] std::span<const Function> siputils_functions();
 [[nodiscard]] std::span<const Function> textops_functions();
 [[nodiscard]] std::span<const Function> textopsx_functions();

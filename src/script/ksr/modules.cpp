@@ -21,6 +21,7 @@ const Module table[] = {
     {"rr", "Record-Route and Route", rr_functions},
     {"maxfwd", "Max-Forwards", maxfwd_functions},
     {"sanity", "Sanity checks", sanity_functions},
+    {"nathelper", "Devices behind NAT and on connections", nathelper_functions},
     {"siputils", "Tests of messages and URIs", siputils_functions},
     {"textops", "Tests and changes of text", textops_functions},
     {"textopsx", "Values in headers, body", textopsx_functions},
