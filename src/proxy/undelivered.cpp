@@ -28,6 +28,7 @@ void Proxy::Impl::on_undelivered(std::string_view bytes, Time now, Outputs& outp
     return;  // stateless, or its transaction has ended
   if (record_mark_) *record_mark_ = work.id.value;
   Branch& branch = work.branches[parameter->branch];
+  if (transport_from(top->transport) != branch.transport) return;  // told twice: the branch goes by UDP by now
   const auto method = frame.message.method();
   frame.context.now = now;
   frame.context.work = &work;

@@ -107,7 +107,7 @@ TEST_F(Connections, AddressForAConnectionThatIsGone) {
     std::string text = request("OPTIONS", uri());
     const std::string_view whole = "SIP/2.0/UDP 127.0.0.1:6000";
     text.replace(text.find(whole), whole.size(), via);
-    return from_caller(socket, text).at(0).to.port;
+    return receive(text, caller, socket, socket == udp ? 0 : caller_connection).at(0).to.port;
   };
   EXPECT_EQ(reply_port(tcp, "SIP/2.0/TCP 127.0.0.1:5070"), 5070);
   EXPECT_EQ(reply_port(tcp, "SIP/2.0/TCP 127.0.0.1:5070;rport"), 5070);
