@@ -15,7 +15,7 @@ class Dispatcher : public testing::Test {
     auto list = dispatch::parse_list(
         "1 sip:127.0.0.1:7001 0 20 name=a\n1 sip:127.0.0.1:7002 0 10 name=b\n1 sip:127.0.0.1:7003 0 5\n"
         "2 sip:127.0.0.1:7001 0 0 maxload=1\n2 sip:127.0.0.1:7002 0 0 maxload=1\n"
-        "3 sip:127.0.0.1:7001 0 9 socket=udp:127.0.0.1:5060\n3 sip:127.0.0.1:7002 0 8 socket=udp:127.0.0.1:5999\n",
+        "7 sip:127.0.0.1:7001 0 9 socket=udp:127.0.0.1:5060\n7 sip:127.0.0.1:7002 0 8 socket=udp:127.0.0.1:5999\n",
         "dispatcher.list");
     EXPECT_TRUE(list);
     dispatcher.replace(std::move(*list));
@@ -53,10 +53,10 @@ TEST_F(Dispatcher, ChoosesIntoTheRequestUri) {
 }
 
 TEST_F(Dispatcher, DestinationSaysFromWhichSocket) {
-  EXPECT_EQ(evaluate("KSR.pv.get('$fs')", "KSR.dispatcher.ds_select_dst(3, 8)"), "udp:127.0.0.1:5060");
+  EXPECT_EQ(evaluate("KSR.pv.get('$fs')", "KSR.dispatcher.ds_select_dst(7, 8)"), "udp:127.0.0.1:5060");
   EXPECT_EQ(evaluate("KSR.pv.get('$fs')", "KSR.dispatcher.ds_select_dst(1, 8)"), "nil");
-  EXPECT_EQ(evaluate("KSR.pv.get('$fs')", "KSR.dispatcher.ds_select(3, 8) KSR.dispatcher.ds_set_dst()"), "udp:127.0.0.1:5060");
-  EXPECT_EQ(evaluate("KSR.pv.get('$du')", "KSR.dispatcher.ds_select_dst(3, 8) KSR.dispatcher.ds_next_dst()"), "sip:127.0.0.1:7002")
+  EXPECT_EQ(evaluate("KSR.pv.get('$fs')", "KSR.dispatcher.ds_select(7, 8) KSR.dispatcher.ds_set_dst()"), "udp:127.0.0.1:5060");
+  EXPECT_EQ(evaluate("KSR.pv.get('$du')", "KSR.dispatcher.ds_select_dst(7, 8) KSR.dispatcher.ds_next_dst()"), "sip:127.0.0.1:7002")
       << "by another socket than the one it asks for, which we have not";
 }
 

@@ -131,7 +131,29 @@ TEST_F(Examples, AskADatabase) {
   request.uri = "sip:4';DROP@127.0.0.1:5060";
   request.branch = "z9hG4bK-4";
   EXPECT_TRUE(first(asking->receive(request), "SIP/2.0 484 "));
-  EXPECT_EQ(example(4), "") << "another script that needs a test";
+}
+
+TEST_F(Examples, DevicesAreReachedByTheWayTheyCame) {
+  const auto noting = bench(4);
+  const auto sent = noting->receive(Request{}.text(), at(6123, "127.0.0.9"));
+  const auto* invite = first(sent, "INVITE ");
+  ASSERT_TRUE(invite) << noting->runner().counters().last_error;
+  EXPECT_EQ(invite->header("Contact"), "<sip:alice@127.0.0.1:6000;alias=127.0.0.9~6123~1>");
+  const auto answered = noting->answer(*invite, 200, "OK", "Contact: <sip:bob@10.0.0.1>\r\n");
+  ASSERT_TRUE(first(answered, "SIP/2.0 200 "));
+  EXPECT_EQ(first(answered, "SIP/2.0 200 ")->header("Contact"), "<sip:bob@10.0.0.1;alias=127.0.0.1~5070~1>");
+  Request bye;
+  bye.method = "BYE";
+  bye.branch = "z9hG4bK-bye";
+  bye.to_tag = "to1";
+  bye.uri = "sip:alice@127.0.0.1:6000;alias=127.0.0.9~6123~1";
+  bye.headers += "Route: " + invite->header("Record-Route") + "\r\n";
+  const auto relayed = noting->receive(bye.text(), at(5070));
+  ASSERT_TRUE(first(relayed, "BYE ")) << noting->runner().counters().last_error;
+  EXPECT_EQ(first(relayed, "BYE ")->to, at(6123, "127.0.0.9"));
+  EXPECT_EQ(first(relayed, "BYE ")->line(), "BYE sip:alice@127.0.0.1:6000 SIP/2.0");
+  EXPECT_EQ(noting->runner().counters().errors, 0U) << noting->runner().counters().last_error;
+  EXPECT_EQ(example(5), "") << "another script that needs a test";
 }
 
 }  // namespace
