@@ -34,9 +34,9 @@ TEST_F(EngineTest, CountsWhatTheKernelDoesNotSendAndSendsTheRest) {
   bool sent = false;
   options.on_worker_tick = [&](std::uint32_t, Time, proxy::Proxy&, proxy::Outputs& outputs) {
     if (std::exchange(sent, true)) return;
-    outputs.send({outputs.copy("first"), target.address(), 0, 0});
-    outputs.send({outputs.copy(std::string(65'530, 'x')), target.address(), 0, 0});  // more than UDP can carry
-    outputs.send({outputs.copy("last"), target.address(), 0, 0});
+    outputs.send({outputs.copy("first"), target.address(), 0, 0, {}});
+    outputs.send({outputs.copy(std::string(65'530, 'x')), target.address(), 0, 0, {}});  // more than UDP can carry
+    outputs.send({outputs.copy("last"), target.address(), 0, 0, {}});
   };
   start();
   (void)target.expect("first");
@@ -140,7 +140,7 @@ TEST_F(EngineTest, SendsWhatTheTickAsksForAndIsIdleOtherwise) {
   const Endpoint target;
   std::atomic<int> ticks{0};
   options.on_worker_tick = [&](std::uint32_t, Time, proxy::Proxy&, proxy::Outputs& outputs) {
-    if (++ticks == 3) outputs.send({outputs.copy("OPTIONS sip:target SIP/2.0\r\n\r\n"), target.address(), 0, 0});
+    if (++ticks == 3) outputs.send({outputs.copy("OPTIONS sip:target SIP/2.0\r\n\r\n"), target.address(), 0, 0, {}});
   };
   start();
   EXPECT_EQ(target.expect("OPTIONS").from, proxy_address);
