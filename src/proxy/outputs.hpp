@@ -18,7 +18,7 @@ struct Send {
   // The connection to use. 0, or one that is gone: over another one to exactly `destination` if there is one, else over a new one.
   std::uint64_t connection = 0;
   // For a new connection: the name that the peer's certificate must have (RFC 5922), empty: its address.
-  std::string_view server_name;
+  std::string_view server_name = {};
 };
 
 // Owns the bytes that no store blob holds. Reused from batch to batch: chunks are kept, so the steady state allocates nothing.
