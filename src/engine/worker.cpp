@@ -27,11 +27,6 @@ constexpr int messages_per_turn = 256;  // of connections
 // turns at most once in that time, and less often wakes for one datagram. A message waits half of it on average.
 constexpr Duration gather_time = 500us;
 
-template <class P>
-void tell_undelivered(P& proxy, std::string_view bytes, Time now, proxy::Outputs& outputs) {
-  if constexpr (requires { proxy.on_undelivered(bytes, now, outputs); }) proxy.on_undelivered(bytes, now, outputs);
-}
-
 }  // namespace
 
 Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
@@ -320,7 +315,7 @@ bool Worker::take_message() {
     ++local_.ring_damaged;
   } else if (entry->kind == edge::EntryKind::Undelivered) {
     ++local_.undelivered;
-    tell_undelivered(*proxy_, entry->bytes, now_, outputs_);
+    proxy_->on_undelivered(entry->bytes, now_, outputs_);
   } else {
     ++local_.ring_received;
     proxy_->on_received({entry->bytes, entry->address, entry->socket, entry->connection}, now_, outputs_);
@@ -346,7 +341,7 @@ void Worker::send_message(const proxy::Send& send) {
 // The edge did not take these: the transactions hear of it as if a connection had failed.
 void Worker::return_undelivered() {
   const auto unsent = std::exchange(unsent_, {});
-  for (const auto& bytes : unsent) tell_undelivered(*proxy_, bytes, now_, outputs_);
+  for (const auto& bytes : unsent) proxy_->on_undelivered(bytes, now_, outputs_);
 }
 
 // Everything of the batch is committed: it leaves, and only then the slots are finished. Whoever dies in between does it again.

@@ -60,16 +60,6 @@ std::optional<edge::Entry> WorkerRings::next() {
   return entry;
 }
 
-namespace {
-template <class S>
-std::string_view server_name_of(const S& send) {
-  if constexpr (requires { send.server_name; })
-    return send.server_name;
-  else
-    return {};
-}
-}  // namespace
-
 bool WorkerRings::send(const proxy::Send& send, bool again) {
   const edge::Entry entry{.kind = edge::EntryKind::Message,
                           .again = again,
@@ -77,7 +67,7 @@ bool WorkerRings::send(const proxy::Send& send, bool again) {
                           .connection = send.connection,
                           .address = send.destination,
                           .bytes = send.bytes,
-                          .server_name = server_name_of(send)};
+                          .server_name = send.server_name};
   if (outbound_.append(entry)) return true;
   if (send.bytes.size() + entry.server_name.size() > edge::ring_message_bytes_max(region_.capacity())) return false;
   for (int attempt = 0; attempt < room_attempts; ++attempt) {

@@ -26,7 +26,12 @@ struct WorkerRingsTest : testing::Test {
     ASSERT_TRUE(to_worker.append(entry));
     to_worker.publish();
   }
-  [[nodiscard]] proxy::Send output(std::string_view text) const { return {.bytes = text, .destination = peer}; }
+  [[nodiscard]] proxy::Send output(std::string_view text) const {
+    proxy::Send send;
+    send.bytes = text;
+    send.destination = peer;
+    return send;
+  }
 };
 
 TEST_F(WorkerRingsTest, ReleasesWhatItPublishedFor) {
