@@ -14,7 +14,8 @@ std::optional<std::uint16_t> Proxy::Impl::socket_for(Transport transport, Family
   if (preferred < options_.sockets.size() && fits(preferred)) return preferred;
   for (std::size_t i = 0; i < options_.sockets.size(); ++i)
     if (fits(i)) return static_cast<std::uint16_t>(i);
-  return std::nullopt;
+  // The Contact of a browser says "ws" also where its connection has TLS (RFC 7118).
+  return transport == Transport::Ws ? socket_for(Transport::Wss, family, preferred) : std::nullopt;
 }
 
 std::optional<NextHop> Proxy::Impl::resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const {

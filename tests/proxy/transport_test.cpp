@@ -53,6 +53,13 @@ TEST_F(NextHopTransport, WithoutUdpItIsTcp) {
   EXPECT_THAT(sent.at(0).header("Via"), StartsWith("SIP/2.0/TCP "));
 }
 
+TEST_F(NextHopTransport, WebSocketMayBeWithTls) {
+  options.sockets.erase(options.sockets.begin() + ws);
+  const auto sent = to_port(receive(request("MESSAGE", uri(";transport=ws")), caller), gateway);
+  EXPECT_THAT(sent.header("Via"), StartsWith("SIP/2.0/WSS "));
+  EXPECT_EQ(sent.socket, wss - 1);
+}
+
 TEST_F(NextHopTransport, SocketOfTheScriptIsTakenIfItFits) {
   std::string destination;
   on_request = [&](RoutingContext& context) {

@@ -140,6 +140,8 @@ Connection* Hub::find_peer(const SocketAddress& destination, Transport transport
   auto found = peers_.end();
   if (wants_name(transport)) found = peers_.find(Peer{destination, transport, name_hash(host)});
   if (found == peers_.end()) found = peers_.find(Peer{destination, transport, 0});
+  // The Contact of a browser says "ws" also where its connection has TLS (RFC 7118).
+  if (found == peers_.end() && transport == Transport::Ws) found = peers_.find(Peer{destination, Transport::Wss, 0});
   Connection* const connection = found == peers_.end() ? nullptr : find(found->second);
   return connection && connection->state == Connection::State::Closing ? nullptr : connection;
 }
