@@ -60,6 +60,8 @@ void Hub::route(Outgoing outgoing) {
     std::string host;
     if (transport == Transport::Tls) host = outgoing.server_name.empty() ? outgoing.destination.ip_text() : outgoing.server_name;
     connection = find_peer(outgoing.destination, transport, host);
+    // Browsers say transport=ws in either case (RFC 7118 8).
+    if (!connection && transport == Transport::Ws) connection = find_peer(outgoing.destination, Transport::Wss, host);
     // A browser cannot be called.
     const bool can_connect = transport == Transport::Tcp || transport == Transport::Tls;
     if (!connection && can_connect && !ending_) connection = connect(*listening, outgoing.destination, host);
