@@ -41,7 +41,6 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
   }
   // The received and rport of the hop before us (18.2.1, RFC 3581), then item 8: our own Via on top.
   if (const sip::Via* top = request.top_via()) {
-    const auto* field = request.find(sip::HeaderName::Via);
     for (const auto& value : request.values(sip::HeaderName::Via)) {
       text_.clear();
       sip::via_with_received(*top, context.received->source, text_, context.force_rport);
@@ -53,7 +52,7 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
     text_.append(number, port_end).append(";branch=").append(branch_parameter);
     if (context.received->connection) append_connection(request, context.received->connection, text_);
     text_.append(context.local_rport ? ";rport\r\n" : "\r\n");
-    edits.insert_line_before(*field, text_);
+    edits.insert_before(sip::HeaderName::Via, text_);
   }
   edits.serialize_append(request, out);
 }

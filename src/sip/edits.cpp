@@ -65,6 +65,12 @@ void Edits::set_status(std::uint16_t code, std::string_view reason) {
   add(Kind::Status, reason).status = code;
 }
 
+std::uint16_t Edits::status() const {
+  for (const Edit& edit : edits_)
+    if (edit.kind == Kind::Status) return edit.status;
+  return 0;
+}
+
 void Edits::insert_before(HeaderName first_of, std::string_view lines) {
   add(Kind::InsertBefore, lines).header = first_of;
 }

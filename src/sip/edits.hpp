@@ -23,11 +23,13 @@ class Edits {
   void set_request_uri(std::string_view uri);
   // The status line of a response.
   void set_status(std::uint16_t code, std::string_view reason);
+  [[nodiscard]] std::uint16_t status() const;  // as set; 0: it is not
 
   // Above the first header of that name, or above all headers if there is none. What is inserted last comes out on top.
   void insert_before(HeaderName first_of, std::string_view lines);
+  // Above that header or all headers, below what insert_before() puts there; what is inserted first comes out on top.
   void insert_line_before(const HeaderField& field, std::string_view lines);
-  void insert_at_top(std::string_view lines);  // below what those insert there; what is inserted first comes out on top
+  void insert_at_top(std::string_view lines);
   // Below all headers; what is appended last comes out last.
   void append(std::string_view lines);
 

@@ -29,7 +29,8 @@ struct Edits::Placed {
 
 class Edits::Placement {
  public:
-  // Ranks above a line: insert_at_top has those from here on, in the order of its calls, all others are above, the last one first.
+  // Ranks above a line: what a script inserts has those from here on, in the order of its calls; what the proxy inserts before a header
+  // of a name is above, the last one first.
   static constexpr std::uint32_t below_others = 0x80000000;
 
   Placement(const Edits& edits, const Message& message);
@@ -92,8 +93,8 @@ void Edits::Placement::place(const Edits& edits, const Edit& edit, std::uint32_t
   const std::string_view bytes = message_.bytes();
   switch (edit.kind) {
     case Kind::InsertAt:
-      add(Group::Above, edit.begin, edit.begin, text).rank = below_others - 1 - index;
-      break;  // the last one comes out on top
+      add(Group::Above, edit.begin, edit.begin, text).rank = below_others + index;
+      break;
     case Kind::InsertBefore: {
       const HeaderField* field = edit.header == HeaderName::Other ? nullptr : message_.find(edit.header);
       const std::uint32_t offset = field ? field->begin : message_.headers_begin();

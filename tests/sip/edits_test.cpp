@@ -113,9 +113,17 @@ TEST_F(EditsTest, InsertBeforeAHeaderThatIsNotThere) {
 }
 
 TEST_F(EditsTest, InsertBeforeOneLine) {
-  edits.insert_line_before(message.headers()[2], "Route: <sip:b>\r\n");
-  edits.insert_line_before(message.headers()[2], "Route: <sip:a>\r\n");
-  EXPECT_EQ(written(), with("Route:\r\n", "Route: <sip:a>\r\nRoute: <sip:b>\r\nRoute:\r\n"));
+  edits.insert_line_before(message.headers()[1], "Route: <sip:b>\r\n");
+  edits.insert_line_before(message.headers()[1], "Route: <sip:c>\r\n");
+  edits.insert_before(HeaderName::Route, "Route: <sip:a>\r\n");  // the proxy's own stands above
+  EXPECT_EQ(written(), with("Route: <sip:one", "Route: <sip:a>\r\nRoute: <sip:b>\r\nRoute: <sip:c>\r\nRoute: <sip:one"));
+}
+
+TEST_F(EditsTest, TellsTheStatusThatIsSet) {
+  EXPECT_EQ(edits.status(), 0);
+  edits.set_status(404, "Not Here");
+  edits.set_status(410, "Gone");
+  EXPECT_EQ(edits.status(), 410);
 }
 
 TEST_F(EditsTest, Append) {
