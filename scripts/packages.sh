@@ -2,7 +2,7 @@
 
 packages_build=(
   build-essential ca-certificates ccache cmake git ninja-build pkg-config python3
-  libboost1.81-dev libcli11-dev libfmt-dev libluajit-5.1-dev libsoci-dev libspdlog-dev libssl-dev libsystemd-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
+  libboost1.81-dev libcli11-dev libfmt-dev libluajit-5.1-dev libpcre2-dev libsoci-dev libspdlog-dev libssl-dev libsystemd-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
 )
 packages_test=(libgtest-dev libgmock-dev openssl postgresql sip-tester)
 packages_demo=(sip-tester)
