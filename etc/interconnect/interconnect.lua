@@ -1,15 +1,14 @@
 -- A carrier interconnect: who may send calls, how many, and by which carrier each number is reached at the least cost.
 --
---   address.list     who may send calls: group 1, the tag is the name of the account
---   routes.list      prefix of the number -> the sets of carriers that serve it, the cheapest first
---   dispatcher.list  the sets: the gateways of each carrier
+--   address.list   who may send calls: group 1, the tag is the name of the account
+--   carriers.list  gateways, and for each prefix of numbers those that reach it, the cheapest first
 --
--- The routes are a persistent hash table: `perdure rpc htable.sets routes 4930 12` changes one while calls go on, and a restart keeps it.
--- A call that fails goes to the next gateway of the carrier, then to the next carrier. Which have been tried stands in AVPs of the call, so
--- that a restart between two attempts changes nothing.
+-- `perdure rpc lcr.reload` reads the carriers again while calls go on. A call that fails goes to the next gateway; those that it may still try
+-- stand in AVPs of the call, so neither a restart nor another list changes them. A gateway that does not answer gets no calls for a while.
 
 local CUSTOMERS = 1           -- group of address.list
-local BY_WEIGHT = 9           -- algorithm of the dispatcher
+local CARRIERS = 1            -- instance of carriers.list
+local PENALTY = 30            -- seconds without calls for a gateway that is silent
 local LONGEST_PREFIX = 15     -- digits of E.164
 local CALLS_PER_INTERVAL = 100 -- of one account, in the interval of [pipelimit]; htable "limits" has exceptions
 
@@ -42,35 +41,6 @@ local function e164(user)
   return nil
 end
 
--- The value of the longest prefix of `digits` in the table of routes.
-local function carriers_of(digits)
-  for length = #digits, 1, -1 do
-    local sets = KSR.htable.sht_get("routes", digits:sub(1, length))
-    if sets then return tostring(sets) end
-  end
-  return nil
-end
-
--- The first gateway of the next carrier in $avp(carriers) that has one in service; false: there is none.
-local function next_carrier()
-  local carriers = tostring(KSR.pv.gete("$avp(carriers)"))
-  while carriers ~= "" do
-    local set, rest = carriers:match("^(%d+),?(.*)$")
-    if not set then
-      KSR.err("routes: '" .. carriers .. "' are no sets")
-      return false
-    end
-    carriers = rest
-    KSR.pv.sets("$(avp(carriers)[*])", carriers)
-    if KSR.dispatcher.ds_select_dst(tonumber(set), BY_WEIGHT) > 0 then
-      KSR.pv.seti("$(avp(carrier)[*])", tonumber(set))
-      return true
-    end
-    KSR.warn("carrier " .. set .. " is out of service")
-  end
-  return false
-end
-
 function ksr_request_route()
   if KSR.maxfwd.process_maxfwd(10) < 0 then answer(483, "Too Many Hops") end
   -- Answers 400, 416 or 420 itself.
@@ -100,17 +70,12 @@ function ksr_request_route()
 
   local digits = e164(KSR.kx.gete_ruser())
   if not digits then answer(484, "Address Incomplete") end
-  local carriers = carriers_of(digits)
-  if not carriers then answer(404, "No Route") end
 
   KSR.hdr.remove("Route")
   KSR.rr.record_route()
   KSR.setuser(digits)
-  KSR.pv.sets("$avp(carriers)", carriers)
-  if not next_carrier() then
-    KSR.hdr.append_to_reply("Retry-After: 30\r\n")
-    answer(503, "No Carrier")
-  end
+  -- No gateway, or none that works.
+  if KSR.lcr.load_gws_furi(CARRIERS, digits, KSR.pv.gete("$fu")) ~= 1 or KSR.lcr.next_gw() < 0 then answer(404, "No Route") end
   KSR.tm.t_on_failure("next_gateway")
   KSR.tm.t_on_branch("to_carrier")
   relay()
@@ -125,10 +90,10 @@ end
 function next_gateway()
   if KSR.tm.t_is_canceled() > 0 then return end
   local silent = KSR.tm.t_branch_timeout() > 0 and KSR.tm.t_branch_replied() < 0
-  if silent then KSR.dispatcher.ds_mark_dst("ip") end
+  if silent then KSR.lcr.defunct_gw(PENALTY) end
   -- An answer of the callee (busy, declined, unknown number) ends the search.
   if KSR.tm.t_check_status("^(408|5[0-9][0-9])$") < 0 then return end
-  if KSR.dispatcher.ds_next_dst() > 0 or next_carrier() then
+  if KSR.lcr.next_gw() > 0 then
     KSR.counters.inc("failovers")
     KSR.tm.t_on_failure("next_gateway")
     KSR.tm.t_on_branch("to_carrier")

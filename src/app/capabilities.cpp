@@ -9,6 +9,10 @@ namespace perdure::app {
 Capabilities::Capabilities(const Config& config)
     : tables_(config.htables),
       permissions_options_(config.permissions),
+      dialplan_options_(config.dialplan),
+      trees_(config.trees),
+      lcr_options_(config.lcr),
+      lcr_(config.lcr.options),
       sources_(config.pike),
       pipes_(config.pipes, config.pipelimit.interval) {
   for (const auto& [name, value] : config.shared_variables) (void)shared_.set_variable(name, value);
@@ -46,11 +50,27 @@ Result<Capabilities::Lists> Capabilities::read_lists() const {
     if (!addresses) return std::unexpected(addresses.error());
     lists.addresses = std::move(*addresses);
   }
+  if (!dialplan_options_.list.empty()) {
+    auto rules = dialplan::Rules::load(dialplan_options_.list);
+    if (!rules) return std::unexpected(rules.error());
+    lists.rules = std::move(*rules);
+  }
+  auto trees = trees_.load();
+  if (!trees) return std::unexpected(trees.error());
+  lists.trees = std::move(*trees);
+  if (!lcr_options_.list.empty()) {
+    auto gateways = lcr::List::load(lcr_options_.list);
+    if (!gateways) return std::unexpected(gateways.error());
+    lists.gateways = std::move(*gateways);
+  }
   return lists;
 }
 
 void Capabilities::take_lists(Lists lists) {
   permissions_.replace(std::move(lists.addresses));
+  dialplan_.replace(std::move(lists.rules));
+  trees_.replace(std::move(lists.trees));
+  lcr_.replace(std::move(lists.gateways));
 }
 
 void Capabilities::attach(store::Options options, Time now) {
@@ -80,6 +100,12 @@ void Capabilities::offer_to(script::ScriptOptions& options) {
   for (const auto& database : databases_) options.databases[database.name] = {.pool = database.pool.get(), .timeout = database.timeout};
   options.permissions.permissions = permissions_options_.address_file.empty() ? nullptr : &permissions_;
   options.permissions.tag_avp = permissions_options_.tag_avp;
+  options.routing.dialplan = dialplan_options_.list.empty() ? nullptr : &dialplan_;
+  options.routing.attributes_avp = dialplan_options_.attributes_avp;
+  options.routing.trees = trees_.options().empty() ? nullptr : &trees_;
+  options.routing.lcr = lcr_options_.list.empty() ? nullptr : &lcr_;
+  options.routing.tag_avp = lcr_options_.tag_avp;
+  options.routing.flags_avp = lcr_options_.flags_avp;
   options.sources = &sources_;
   options.pipes = &pipes_;
 }

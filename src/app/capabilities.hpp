@@ -7,11 +7,14 @@
 
 #include "app/config.hpp"
 #include "base/result.hpp"
+#include "dialplan/rules.hpp"
 #include "htable/tables.hpp"
+#include "lcr/router.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
 #include "net/sql_pool.hpp"
 #include "permissions/address_list.hpp"
+#include "prefix/tree.hpp"
 #include "script/script_runner.hpp"
 #include "shared/state.hpp"
 #include "store/store.hpp"
@@ -26,6 +29,9 @@ class Capabilities {
   // What a reload reads anew: all of it or, with an error, nothing.
   struct Lists {
     permissions::AddressList addresses;
+    dialplan::Rules rules;
+    std::vector<std::shared_ptr<const prefix::Tree>> trees;
+    lcr::List gateways;
   };
   [[nodiscard]] Result<Lists> read_lists() const;
   void take_lists(Lists lists);
@@ -46,6 +52,9 @@ class Capabilities {
   [[nodiscard]] limit::Sources& sources() { return sources_; }
   [[nodiscard]] limit::Pipes& pipes() { return pipes_; }
   [[nodiscard]] permissions::Permissions& permissions() { return permissions_; }
+  [[nodiscard]] dialplan::Dialplan& dialplan() { return dialplan_; }
+  [[nodiscard]] prefix::Trees& trees() { return trees_; }
+  [[nodiscard]] lcr::Router& lcr() { return lcr_; }
 
  private:
   explicit Capabilities(const Config& config);
@@ -60,6 +69,11 @@ class Capabilities {
   shared::State shared_;
   const Config::Permissions permissions_options_;
   permissions::Permissions permissions_;
+  const Config::Dialplan dialplan_options_;
+  dialplan::Dialplan dialplan_;
+  prefix::Trees trees_;
+  const Config::Lcr lcr_options_;
+  lcr::Router lcr_;
   limit::Sources sources_;
   limit::Pipes pipes_;
   std::vector<Database> databases_;

@@ -14,9 +14,11 @@
 #include "dispatch/options.hpp"
 #include "edge/connections/options.hpp"
 #include "htable/options.hpp"
+#include "lcr/router.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
 #include "net/sql_pool.hpp"
+#include "prefix/tree.hpp"
 #include "proxy/proxy.hpp"
 #include "store/types.hpp"
 
@@ -69,6 +71,17 @@ struct Config {
     Duration interval{};
   } pipelimit;
   std::vector<limit::PipeOptions> pipes;  // [pipe.NAME]
+
+  std::vector<prefix::TreeOptions> trees;  // [mtree.NAME]
+  struct Dialplan {
+    std::string list;  // absolute; empty: KSR.dialplan is nil
+    std::string attributes_avp;
+  } dialplan;
+  struct Lcr {
+    std::string list;  // absolute; empty: KSR.lcr is nil
+    std::string tag_avp, flags_avp;
+    lcr::Options options;
+  } lcr;
 
   std::vector<htable::TableOptions> htables;  // [htable.NAME]
 

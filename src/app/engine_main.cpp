@@ -18,6 +18,7 @@
 #include "app/capability_methods.hpp"
 #include "app/engine_methods.hpp"
 #include "app/engine_reload.hpp"
+#include "app/routing_methods.hpp"
 #include "base/assert.hpp"
 #include "base/checksum.hpp"
 #include "dispatch/prober.hpp"
@@ -132,6 +133,7 @@ class EngineProcess {
     engine_.emplace(engine_options());
     add_engine_methods(methods_, {*engine_, *dispatcher_, *capabilities_, runners_});
     add_capability_methods(methods_, *engine_, *capabilities_);
+    add_routing_methods(methods_, *engine_, *capabilities_);
     return {};
   }
 

@@ -100,7 +100,7 @@ Result<> reload(const ReloadParts& parts, const ReloadRequest& request) {
   log::notice("reloaded{}{}",
               request.script ? " the script"
               : destinations ? ""
-                             : " the address list",
+                             : " the lists",
               !destinations    ? ""
               : request.script ? " and the destination list"
                                : " the destination list");

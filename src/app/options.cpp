@@ -130,12 +130,21 @@ Result<> begin_pipe(Config& config, std::string_view name) {
   return {};
 }
 
+Result<> begin_tree(Config& config, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked;
+  if (config.trees.size() >= prefix::trees_max) return fail(fmt::format("more than {} trees", prefix::trees_max));
+  config.trees.emplace_back().name = name;
+  return {};
+}
+
 constexpr std::array pipe_algorithms = {"TAILDROP"sv, "RED"sv};
 
-Result<> set_tag_avp(Config& config, std::string_view text) {
+// Where the name of an AVP goes, empty for none.
+template <auto member>
+Result<> set_avp(Config& config, std::string_view text) {
   if (!text.empty())
     if (auto checked = check_name(text); !checked) return checked;
-  config.permissions.tag_avp = text;
+  member(config) = text;
   return {};
 }
 
@@ -170,7 +179,7 @@ Result<> set_database_url(Config& config, std::string_view text) {
   return {};
 }
 
-constexpr SectionFamily families[] = {{"htable", begin_htable}, {"pipe", begin_pipe}, {"sql", begin_database}};
+constexpr SectionFamily families[] = {{"htable", begin_htable}, {"pipe", begin_pipe}, {"mtree", begin_tree}, {"sql", begin_database}};
 
 const Option table[] = {
     {"", "listen", R"(["udp:127.0.0.1:5060"])",
@@ -303,7 +312,40 @@ const Option table[] = {
      "again "
      "by `perdure reload` and the method `permissions.addressReload`.",
      PathOption{[](Config& c) -> std::string& { return c.permissions.address_file; }}},
-    {"permissions", "tag_avp", R"("")", "Name of the AVP that gets the tag of the matching line. Empty: none.", TextOption{set_tag_avp}},
+    {"permissions", "tag_avp", R"("")", "Name of the AVP that gets the tag of the matching line. Empty: none.",
+     TextOption{set_avp<[](Config& c) -> std::string& { return c.permissions.tag_avp; }>}},
+
+    {"dialplan", "list", "",
+     "Rules for `KSR.dialplan`, a line each: dialplan priority kind match length expression replacement [attributes]; kind is equal, regex "
+     "(PCRE) or wildcard; words with blanks stand in double quotes, - is an empty one. Read again by `perdure reload` and the method "
+     "`dialplan.reload`.",
+     PathOption{[](Config& c) -> std::string& { return c.dialplan.list; }}},
+    {"dialplan", "attributes_avp", R"("")", "Name of the AVP that gets the attributes of the rule that matched (attrs_pvar). Empty: none.",
+     TextOption{set_avp<[](Config& c) -> std::string& { return c.dialplan.attributes_avp; }>}},
+
+    {"mtree.*", "file", "",
+     "A tree for `KSR.mtree`: a line each with a prefix and its value, which is the rest of the line. Read again by `perdure reload` and "
+     "the "
+     "method `mtree.reload`.",
+     PathOption{[](Config& c) -> std::string& { return c.trees.back().file; }}},
+    {"mtree.*", "integers", "false", "The values are numbers (Kamailio's type 2).",
+     BooleanOption{[](Config& c) -> bool& { return c.trees.back().integers; }}},
+
+    {"lcr", "list", "",
+     "Gateways and rules for `KSR.lcr`, lines `gateway INSTANCE NAME URI [strip=N] [prefix=X] [tag=X] [flags=N] [host=NAME]` and `rule "
+     "INSTANCE "
+     "PREFIX GATEWAY[/PRIORITY[/WEIGHT]],… [from=EXPRESSION] [request=EXPRESSION] [stop]`; PREFIX - is that of all numbers, a smaller "
+     "priority "
+     "comes first. Read again by `perdure reload` and the method `lcr.reload`.",
+     PathOption{[](Config& c) -> std::string& { return c.lcr.list; }}},
+    {"lcr", "tag_avp", R"("")", "Name of the AVP that gets the tag of the gateway. Empty: none.",
+     TextOption{set_avp<[](Config& c) -> std::string& { return c.lcr.tag_avp; }>}},
+    {"lcr", "flags_avp", R"("")", "Name of the AVP that gets the flags of the gateway. Empty: none.",
+     TextOption{set_avp<[](Config& c) -> std::string& { return c.lcr.flags_avp; }>}},
+    {"lcr", "inactivate_threshold", "1", "Failures (`inactivate_gw`) after which a gateway gets no calls (ping_inactivate_threshold).",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.lcr.options.inactivate_threshold; }, 1, 1000}},
+    {"lcr", "inactive_time", R"("60s")", "For how long it gets none.",
+     DurationOption{[](Config& c) -> Duration& { return c.lcr.options.inactive_time; }, 1s, 24h}},
 
     {"pike", "sampling_time_unit", R"("2s")", "Interval in which the requests of a source are counted.",
      DurationOption{[](Config& c) -> Duration& { return c.pike.interval; }, 100ms, 1h}},

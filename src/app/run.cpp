@@ -233,7 +233,7 @@ void Server::add_methods() {
   add_reload("reload", true, true);
   add_reload("app_lua.reload", true, false);
   add_reload("dispatcher.reload", false, true);
-  add_reload("permissions.addressReload", false, false);
+  for (const char* lists : {"permissions.addressReload", "dialplan.reload", "mtree.reload", "lcr.reload"}) add_reload(lists, false, false);
   add_connection_methods(methods_, connections_, context_);
   methods_.add_late("stop", [this](const Json&, Done done) {
     if (!ready_) return done(rpc_fail("the server is starting"));

@@ -169,7 +169,7 @@ void Proxy::Impl::emit_trying(const Work& work, Outputs& outputs, const sip::Mes
     request = &scope.frame.message;
   }
   scope.frame.scratch.clear();
-  build_reply(work, *request, 100, "Trying", {}, scope.frame.scratch);
+  build_reply(work, *request, 100, "Trying", {}, {}, scope.frame.scratch);
   outputs.send({outputs.copy(scope.frame.scratch), work.header.reply_to, socket_from(work.header.socket_key), work.header.connection, {}});
 }
 

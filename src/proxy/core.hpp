@@ -2,8 +2,9 @@
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp and next_hop.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and
 //   17, undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp
-//   (store), attach.cpp (restart), input.cpp (dispatch of inputs), settings.cpp (timers and switches of one transaction),
-//   other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction).
+//   (store), attach.cpp (restart), input.cpp (dispatch of inputs), apply_changes.cpp (messages that a script rewrites), settings.cpp
+//   (timers and switches of one transaction), other_transactions.cpp and local_requests.cpp (what a script does beside its own
+//   transaction).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
@@ -30,14 +31,18 @@ namespace perdure::proxy {
 
 // Everything one run of a route needs, reused by nesting depth so that the steady state allocates nothing.
 struct Frame {
-  explicit Frame(Proxy& proxy) : context(proxy) { context.own_work = &work; }
+  explicit Frame(Proxy& proxy) : context(proxy) {
+    context.own_work = &work;
+    context.frame = this;
+  }
   sip::Message message;
   sip::Edits edits, branch_edits;
   Received received;
   RoutingContext context;
   Work work;
   std::string scratch;
-  std::string kept;  // the message of a run that waits: what it was received into is needed for others
+  std::string kept;     // the message of a run that waits: what it was received into is needed for others
+  std::string applied;  // the message with changes that the script has applied
 };
 
 // What RFC 3261 gives the length zero over reliable transports, Timers D, I, J and K, lasts this long: a transaction stays until its last
@@ -154,7 +159,7 @@ class Proxy::Impl {
   // False: the store is full. Nothing has changed, but a final response is tried again after a second.
   bool set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
   void build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view headers,
-                   std::string& out) const;
+                   std::string_view body, std::string& out) const;
   [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const Received& received, bool force_rport) const;
   bool client_event(Work& work, std::size_t branch, transaction::Event event, Time now, const transaction::Row** row_out = nullptr);
 

@@ -130,12 +130,13 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
     context.branch = parameter->branch;
     if (record_mark_) *record_mark_ = frame.work.id.value;
   }
+  const sip::Method method = cseq->method;  // the route may write the message anew
   if (!runner_.run(context, RouteKind::Reply, {})) ++counters_.script_errors;
   if (context.drop && (context.status < 200 || !known)) return;  // a final response is never dropped: its transaction must end
   if (!known) return forward_response_stateless(frame);
-  if (cseq->method == sip::Method::Cancel && frame.work.header.method == sip::Method::Invite)
+  if (method == sip::Method::Cancel && frame.work.header.method == sip::Method::Invite)
     on_cancel_response(frame, parameter->branch, now);
-  else if (cseq->method == frame.work.header.method)
+  else if (method == frame.work.header.method)
     on_client_response(frame, parameter->branch, now);
 }
 

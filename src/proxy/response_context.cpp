@@ -53,8 +53,8 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   Work& work = *context.work;
   auto& header = work.header;
   Branch& branch = work.branches[index];
-  const std::uint16_t status = frame.message.status();
-  if (header.switches & transaction::local) {  // nobody upstream
+  const std::uint16_t status = context.status;  // as a reply route may have changed it, within its class
+  if (header.switches & transaction::local) {   // nobody upstream
     branch.status = status;
     return;
   }

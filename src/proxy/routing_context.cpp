@@ -24,6 +24,8 @@ void RoutingContext::reset() {
   record_route_params.clear();
   route_params.clear();
   upstream_headers.clear();
+  reply_body.clear();
+  reply_content_type.clear();
   armed.branch.clear();
   armed.reply.clear();
   armed.failure.clear();

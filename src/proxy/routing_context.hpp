@@ -18,6 +18,10 @@ namespace perdure::proxy {
 
 class Proxy;
 class Outputs;
+struct Frame;
+
+// A larger message than this is not made of a smaller one.
+inline constexpr std::size_t applied_size_bytes_max = 65'535;
 
 // A destination of the target set (RFC 3261 16.5). Empty texts mean "as in the request".
 struct Target {
@@ -64,12 +68,13 @@ class RoutingContext {
   std::vector<Target> more_targets;  // append_branch
   std::uint32_t flags = 0;           // message flags, kept with the transaction
   bool force_rport = false;
-  bool local_rport = false;              // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
-  std::uint8_t max_forwards_added = 70;  // what a request leaves with that came without Max-Forwards (RFC 3261 16.6 item 3)
-  bool record_route = false;             // rr.record_route was called
-  std::string record_route_params;       // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
-  std::string route_params;              // parameters of the Route that loose_route took off: check_route_param, is_direction
-  std::string upstream_headers;          // lines that append_to_reply adds to the replies we generate
+  bool local_rport = false;                    // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
+  std::uint8_t max_forwards_added = 70;        // what a request leaves with that came without Max-Forwards (RFC 3261 16.6 item 3)
+  bool record_route = false;                   // rr.record_route was called
+  std::string record_route_params;             // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
+  std::string route_params;                    // parameters of the Route that loose_route took off: check_route_param, is_direction
+  std::string upstream_headers;                // lines that append_to_reply adds to the replies we generate
+  std::string reply_body, reply_content_type;  // of the replies that this run makes (textops.set_reply_body)
   ArmedRoutes armed;
   TimerSettings timers;
   std::uint16_t switches = 0;  // bits of transaction::Switch for the transaction that is yet to be made
@@ -95,6 +100,7 @@ class RoutingContext {
   struct Work;               // proxy/work.hpp
   Work* work = nullptr;      // the transaction as this run changes it; none in the request route before new_transaction()
   Work* own_work = nullptr;  // room for it, beside this context
+  Frame* frame = nullptr;    // what it is a part of
   std::uint64_t wait = 0;    // of begin_wait(): this run waits
   Time wait_deadline = never;
   bool trying_is_due = false;  // the 100 that a new transaction sends has not left yet
@@ -109,6 +115,11 @@ class RoutingContext {
   // there is no room for the transaction (then 503 has been sent).
   std::uint64_t begin_wait(Time deadline);
 
+  // textopsx.msg_apply_changes: `message` becomes what it would be forwarded as, and the list of changes is empty; views of it end. In
+  // request routes before there is a transaction, and in reply routes; else, or if nothing well-formed comes out: -1, nothing changes.
+  int apply_changes();
+  // textopsx.msg_set_buffer: the same with another text; Call-ID, CSeq and top Via must stay.
+  int replace_message(std::string text);
   int check_transaction();  // tm.t_check_trans: 1 a CANCEL/ACK of a transaction; 0 retransmission absorbed; -1 none
   int new_transaction();    // tm.t_newtran: 1; 0 retransmission; -1 failed (store full: 503 is sent)
   int relay();              // tm.t_relay: forwards statefully to the target set; 1, or < 0 after an error reply
@@ -156,6 +167,9 @@ class RoutingContext {
   // true when host (and port, 0: any) is one of our addresses or aliases
   [[nodiscard]] bool is_myself(std::string_view host, std::uint16_t port) const;
   [[nodiscard]] bool is_myself_uri(std::string_view uri) const;
+
+ private:
+  [[nodiscard]] bool can_replace_message() const;
 };
 
 }  // namespace perdure::proxy

@@ -154,14 +154,14 @@ bool Proxy::Impl::client_event(Work& work, std::size_t index, Event event, Time 
 }
 
 void Proxy::Impl::build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason,
-                              std::string_view headers, std::string& out) const {
+                              std::string_view headers, std::string_view body, std::string& out) const {
   char tag[16];
   const std::uint64_t hash = checksum(&work.header.nonce, sizeof work.header.nonce, options_.secret ^ work.header.key);
   const auto end = std::to_chars(tag, tag + sizeof tag, hash, 16).ptr;
   text_.clear();
   if (const auto* top = request.top_via()) sip::via_with_received(*top, work.header.source, text_, work.header.force_rport != 0);
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
-                      headers, {}, text_, out);
+                      headers, body, text_, out);
 }
 
 bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now) {
@@ -193,7 +193,8 @@ void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string
   text.clear();
   lines_.assign(headers);
   lines_ += context.upstream_headers;
-  build_reply(work, scope.frame.message, code, reason, lines_, text);
+  if (!context.reply_body.empty()) lines_.append("Content-Type: ").append(context.reply_content_type).append("\r\n");
+  build_reply(work, scope.frame.message, code, reason, lines_, context.reply_body, text);
   if (!set_response(work, text, code, context.now)) return;
   switch (code / 100) {
     case 2:

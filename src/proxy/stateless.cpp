@@ -121,8 +121,9 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   if (top) sip::via_with_received(*top, context.received->source, text_, context.force_rport);
   lines_.assign(headers);
   lines_ += context.upstream_headers;
+  if (!context.reply_body.empty()) lines_.append("Content-Type: ").append(context.reply_content_type).append("\r\n");
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
-                      lines_, {}, text_, text);
+                      lines_, context.reply_body, text_, text);
   context.outputs->send({context.outputs->copy(text),
                          reply_address(request, *context.received, context.force_rport),
                          context.received->socket,

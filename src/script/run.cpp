@@ -16,6 +16,8 @@ void Run::reset() {
   waits_in = nullptr;
   continue_in.clear();
   results.clear();
+  header_iterators.clear();
+  body_iterators.clear();
   locks_.release_all();
   if (decoded_) own_.clear();
   decoded_ = dirty_ = false;

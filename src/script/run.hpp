@@ -6,6 +6,7 @@
 
 #include "proxy/route_runner.hpp"
 #include "script/sql_results.hpp"
+#include "script/text_iterators.hpp"
 #include "script/variables.hpp"
 #include "shared/named_locks.hpp"
 
@@ -42,6 +43,7 @@ struct Run {
   std::string continue_in;   // the function that goes on instead of the callback, which has ended; empty: the callback
 
   SqlResults results;
+  TextIterators header_iterators, body_iterators;
 
   // Ready for the next run; keeps its capacity.
   void reset();

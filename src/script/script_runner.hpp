@@ -30,6 +30,15 @@ namespace perdure::limit {
 class Pipes;
 class Sources;
 }  // namespace perdure::limit
+namespace perdure::prefix {
+class Trees;
+}
+namespace perdure::dialplan {
+class Dialplan;
+}
+namespace perdure::lcr {
+class Router;
+}
 
 namespace perdure::script {
 
@@ -42,6 +51,14 @@ struct PermissionsOptions {
   std::string tag_avp;                                    // AVP that gets the tag of a match; empty: none
 };
 
+// For KSR.mtree, KSR.dialplan and KSR.lcr. Null: the module is nil. All outlive the runner. Names of AVPs; empty: none is set.
+struct RoutingTables {
+  const prefix::Trees* trees = nullptr;
+  const dialplan::Dialplan* dialplan = nullptr;
+  lcr::Router* lcr = nullptr;
+  std::string attributes_avp, tag_avp, flags_avp;
+};
+
 struct ScriptOptions {
   std::string path;                                             // the script file
   std::string text;                                             // used if `path` is empty; empty, too: embedded_script()
@@ -51,6 +68,7 @@ struct ScriptOptions {
   htable::Tables* tables = nullptr;     // null: KSR.htable is nil. Outlives the runner.
   shared::State* shared = nullptr;      // null: each script has one of its own. Outlives the runner.
   PermissionsOptions permissions = {};
+  RoutingTables routing = {};
   limit::Sources* sources = nullptr;  // null: KSR.pike is nil. Outlives the runner.
   limit::Pipes* pipes = nullptr;      // null: KSR.pipelimit is nil. Outlives the runner.
   // Lua instructions of one callback with all that it calls; then it is stopped with an error. Loading a script may take 100 times as many.

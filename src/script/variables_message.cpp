@@ -217,7 +217,7 @@ const VariableClass table[] = {
     {"rs",
      {},
      "status code of the reply, a number",
-     [](Call& c, P) { return c.message().is_response() ? V::of(std::int64_t{c.message().status()}) : V{}; }},
+     [](Call& c, P) { return c.message().is_response() ? V::of(std::int64_t{c.context().status}) : V{}; }},
     {"rr", {}, "reason phrase of the reply", [](Call& c, P) { return c.message().is_response() ? V::of(c.message().reason()) : V{}; }},
     {"rv", {}, "SIP version of the first line", [](Call& c, P) { return V::of(c.message().version()); }},
     {"mt", {}, "1 for a request, 2 for a reply", [](Call& c, P) { return V::of(std::int64_t{c.message().is_request() ? 1 : 2}); }},

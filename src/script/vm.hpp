@@ -60,6 +60,7 @@ class Vm {
   [[nodiscard]] htable::Tables& tables() const { return *options_.tables; }  // KSR.htable is there only with them
   [[nodiscard]] bool has_tables() const { return options_.tables != nullptr; }
   [[nodiscard]] const PermissionsOptions& permissions() const { return options_.permissions; }
+  [[nodiscard]] const RoutingTables& routing() const { return options_.routing; }
   [[nodiscard]] limit::Sources& sources() const { return *options_.sources; }
   [[nodiscard]] limit::Pipes& pipes() const { return *options_.pipes; }
   [[nodiscard]] shared::State& shared() const { return *shared_; }

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import tempfile
 
+import tables
+
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = ["alice", "bob", "carol", "dave", "erin"]
 BARRIER = "barrier@compare"
@@ -160,6 +162,7 @@ class Kamailio(Server):
         for word, value in words.items():
             text = text.replace(f"@{word}@", str(value))
         (self.folder / "kamailio.cfg").write_text(text)
+        tables.write_kamailio(self.folder, self.places)
 
     def command(self):
         return [shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin"), "-DD", "-E", "-f", self.folder / "kamailio.cfg",
@@ -176,11 +179,12 @@ class Perdure(Server):
     binary = None
 
     def prepare(self):
+        tables.write_perdure(self.folder, self.places)
         self.config = self.folder / "perdure.toml"
         self.config.write_text(
             f'listen = ["udp:{self.places.text("proxy")}", "udp:{self.places.text("proxy6")}"]\nalias = ["proxy.example"]\nworkers = 1\n'
             'script = "script.lua"\n[state]\ndirectory = "state"\nmax_bytes = "64MiB"\n[log]\nlevel = "error"\n'
-            f'[transaction]\nt1 = "10s"\nt2 = "20s"\nfr_timer = "{self.fr_timer_ms}ms"\n[dispatcher]\nlist = "dispatcher.list"\n'
+            f'[transaction]\nt1 = "10s"\nt2 = "20s"\nfr_timer = "{self.fr_timer_ms}ms"\n[dispatcher]\nlist = "dispatcher.list"\n{tables.PERDURE_OPTIONS}'
         )
 
     def command(self):

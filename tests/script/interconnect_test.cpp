@@ -5,6 +5,7 @@
 
 #include "bench.hpp"
 #include "htable/tables.hpp"
+#include "lcr/router.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
 #include "permissions/address_list.hpp"
@@ -21,13 +22,13 @@ class Interconnect : public testing::Test {
     auto addresses = permissions::AddressList::load(folder + "address.list");
     EXPECT_TRUE(addresses);
     permissions.replace(std::move(*addresses));
-    auto list = dispatch::load_list(folder + "dispatcher.list");
-    EXPECT_TRUE(list);
-    dispatcher.replace(std::move(*list));
+    auto carriers = lcr::List::load(folder + "carriers.list");
+    EXPECT_TRUE(carriers) << carriers.error().message;
+    router.replace(std::move(*carriers));
     EXPECT_TRUE(tables.load(Time{}));
     bench = std::make_unique<Bench>([this](ScriptOptions& options) {
       options.path = folder + "interconnect.lua";
-      options.dispatcher = &dispatcher;
+      options.routing.lcr = &router;
       options.tables = &tables;
       options.shared = &state;
       options.permissions = {&permissions, "account"};
@@ -51,8 +52,8 @@ class Interconnect : public testing::Test {
     return sent.empty() ? bench->runner().counters().last_error : sent.back().line();
   }
 
-  dispatch::Dispatcher dispatcher{dispatch::DispatcherOptions{}};
-  htable::Tables tables{{{.name = "routes", .load = folder + "routes.list"}, {.name = "limits"}}};
+  lcr::Router router{lcr::Options{.inactivate_threshold = 1, .inactive_time = 60s}};
+  htable::Tables tables{{{.name = "limits"}}};
   shared::State state;
   permissions::Permissions permissions;
   limit::Sources sources{{.interval = 2s, .requests_max = 30}};
@@ -109,16 +110,27 @@ TEST_F(Interconnect, AnAccountHasItsLimit) {
 TEST_F(Interconnect, AFailureGoesToTheNextGatewayThenToTheNextCarrierAlsoOverRestarts) {
   auto sent = call("4930123");
   std::vector<int> ports;
+  std::string last_line;
   for (int attempt = 0; attempt < 3; ++attempt) {
     const auto* invite = first(sent, "INVITE ");
     ASSERT_TRUE(invite) << "attempt " << attempt << ": " << bench->runner().counters().last_error;
     ports.push_back(invite->to.port);
+    last_line = invite->line();
     bench->start();
     const Sent copy = *invite;
     sent = bench->answer(copy, 500 + attempt);
   }
   EXPECT_TRUE((ports == std::vector{5071, 5072, 5073}) || (ports == std::vector{5072, 5071, 5073}));
+  EXPECT_EQ(last_line, "INVITE sip:004930123@127.0.0.1:5073 SIP/2.0") << "as the second carrier wants it";
   EXPECT_TRUE(first(sent, "SIP/2.0 502 ")) << "the last one's answer";
+}
+
+TEST_F(Interconnect, ASilentGatewayGetsNoFurtherCalls) {
+  const auto sent = call("12125550100");
+  ASSERT_TRUE(first(sent, "INVITE "));
+  const auto failed = bench->advance(40s);
+  EXPECT_TRUE(first(failed, "SIP/2.0 408 "));
+  EXPECT_TRUE(first(call("12125550101", 2), "SIP/2.0 404 No Route"));
 }
 
 TEST_F(Interconnect, AnAnswerOfTheCalleeEndsTheSearch) {

@@ -1,4 +1,6 @@
 // KSR.name: the core.
+#include <utility>
+
 #include "base/case.hpp"
 #include "proxy/proxy.hpp"
 #include "script/ksr/append_branch.hpp"
@@ -20,6 +22,15 @@ int is(Call& call) {
   const auto& message = call.message();
   if (message.is_request()) return message.method() == method;
   return message.cseq() && message.cseq()->method == method;
+}
+
+// Methods that have no number here, by name.
+template <char... letters>
+int is_named(Call& call) {
+  constexpr char name[] = {letters...};
+  const auto& message = call.message();
+  const auto method = message.is_request() ? message.method_name() : message.cseq() ? message.cseq()->method_name : std::string_view{};
+  return method == std::string_view(name, sizeof name);
 }
 
 int is_method(Call& call) {
@@ -141,6 +152,23 @@ int set_part(Call& call) {
   return set_request_uri_part(call, part, call.text(0)) ? 1 : -1;
 }
 
+// Where the request goes: the destination URI or the Request-URI.
+int is_myself_nhuri(Call& call) {
+  const auto& target = call.context().target;
+  return call.context().is_myself_uri(target.destination_uri.empty() ? request_uri(call) : std::string_view(target.destination_uri)) ? 1
+                                                                                                                                     : -1;
+}
+
+// Without a transaction to that URI; the Request-URI stays.
+int forward_to(Call& call) {
+  auto& target = call.context().target;
+  std::string before = target.destination_uri;
+  if (!set_destination_uri(call, call.text(0))) return -1;
+  const int result = call.context().forward();
+  target.destination_uri = std::move(before);
+  return result;
+}
+
 int drop(Call& call) {
   return call.leave(Leave::Drop);
 }
@@ -174,6 +202,11 @@ const Function table[] = {
     {"", "is_UPDATE", "", boolean, routes::any, "The method is UPDATE.", "", is<sip::Method::Update>},
     {"", "is_PRACK", "", boolean, routes::any, "The method is PRACK.", "", is<sip::Method::Prack>},
     {"", "is_REFER", "", boolean, routes::any, "The method is REFER.", "", is<sip::Method::Refer>},
+    {"", "is_KDMQ", "", boolean, routes::any, "The method is KDMQ.", "", is_named<'K', 'D', 'M', 'Q'>},
+    {"", "is_GET", "", boolean, routes::any, "The method is GET.", "", is_named<'G', 'E', 'T'>},
+    {"", "is_POST", "", boolean, routes::any, "The method is POST.", "", is_named<'P', 'O', 'S', 'T'>},
+    {"", "is_PUT", "", boolean, routes::any, "The method is PUT.", "", is_named<'P', 'U', 'T'>},
+    {"", "is_DELETE", "", boolean, routes::any, "The method is DELETE.", "", is_named<'D', 'E', 'L', 'E', 'T', 'E'>},
     {"", "is_method", "string method", boolean, routes::any, "The method is this one, or one of several with a bar between them.", "", is_method},
     {"", "is_method_in", "string letters", boolean, routes::any,
      "The method is one of these: I INVITE, A ACK, B BYE, C CANCEL, M MESSAGE, R REGISTER, E PRACK, P PUBLISH, S SUBSCRIBE, N NOTIFY, "
@@ -204,6 +237,7 @@ const Function table[] = {
     {"", "is_myself_furi", "", boolean, routes::any, "The From URI is this server.", "", is_myself_furi},
     {"", "is_myself_turi", "", boolean, routes::any, "The To URI is this server.", "", is_myself_turi},
     {"", "is_myself_duri", "", boolean, routes::any, "The destination URI is this server.", "", is_myself_duri},
+    {"", "is_myself_nhuri", "", boolean, routes::any, "The destination URI, or else the Request-URI, is this server.", "", is_myself_nhuri},
     {"", "is_myself_suri", "", boolean, routes::any, "Source address and port are those of this server.", "", is_myself_suri},
     {"", "is_myself_srcip", "", boolean, routes::any, "The source address is one of this server's, whatever the port.", "", is_myself_srcip},
 
@@ -249,6 +283,7 @@ const Function table[] = {
      }},
     {"", "forward", "", Returns::Integer, routes::request, "Forwards the request without a transaction (RFC 3261 16.11).", "",
      [](Call& call) { return call.context().forward(); }},
+    {"", "forward_uri", "string uri", Returns::Integer, routes::request, "The same to that URI; the Request-URI stays.", "", forward_to},
     {"", "set_drop", "", Returns::Nothing, routes::any, "What x.drop does, but the callback goes on.", "",
      [](Call& call) {
        call.context().drop = true;

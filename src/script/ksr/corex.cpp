@@ -47,7 +47,37 @@ int has_ruri_user(Call& call) {
   return uri && !uri->user.empty() ? 1 : -1;
 }
 
+// 64 further flags of the transaction, kept as one AVP that no script names by chance.
+constexpr std::string_view flags_avp = "_xflags";
+constexpr std::int64_t extra_flags = 64;
+
+std::uint64_t extra_flags_of(Call& call) {
+  const Value* value = call.run.variables().avp(flags_avp, 0);
+  return value ? static_cast<std::uint64_t>(value->number) : 0;
+}
+
+int change_extra_flag(Call& call, bool set) {
+  const std::int64_t number = call.number(0);
+  if (number < 0 || number >= extra_flags) return -1;
+  const std::uint64_t bit = std::uint64_t{1} << number, before = extra_flags_of(call), after = set ? before | bit : before & ~bit;
+  if (before == after) return 1;
+  auto& variables = call.run.variables();
+  variables.remove_avps(flags_avp);
+  call.run.changed();
+  return variables.push_avp(flags_avp, Value::of(static_cast<std::int64_t>(after))) ? 1 : -1;
+}
+
+int has_extra_flag(Call& call) {
+  const std::int64_t number = call.number(0);
+  return number >= 0 && number < extra_flags && (extra_flags_of(call) >> number & 1) ? 1 : -1;
+}
+
 const Function table[] = {
+    {"corex", "setxflag", "int number", Returns::Integer, routes::any, "Sets one of 64 further flags of the transaction, 0 to 63.", "",
+     [](Call& call) { return change_extra_flag(call, true); }},
+    {"corex", "resetxflag", "int number", Returns::Integer, routes::any, "Takes it back.", "",
+     [](Call& call) { return change_extra_flag(call, false); }},
+    {"corex", "isxflagset", "int number", Returns::Integer, routes::any, "The flag is set.", "", has_extra_flag},
     {"corex", "append_branch", "", Returns::Integer, routes::answering,
      "Adds a branch with the Request-URI, destination URI and branch flags as they are now. -1: there are 16 already.", "", append_branch},
     {"corex", "append_branch_uri", "string uri", Returns::Integer, routes::answering, "Adds a branch to that URI.",

@@ -146,6 +146,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> siputils_functions();
 [[nodiscard]] std::span<const Function> textops_functions();
 [[nodiscard]] std::span<const Function> textopsx_functions();
+[[nodiscard]] std::span<const Function> sdpops_functions();
 [[nodiscard]] std::span<const Function> maxfwd_functions();
 [[nodiscard]] std::span<const Function> sanity_functions();
 [[nodiscard]] std::span<const Function> xlog_functions();
@@ -160,6 +161,10 @@ struct Function {
 [[nodiscard]] std::span<const Function> permissions_functions();
 [[nodiscard]] std::span<const Function> pike_functions();
 [[nodiscard]] std::span<const Function> pipelimit_functions();
+[[nodiscard]] std::span<const Function> ratelimit_functions();
+[[nodiscard]] std::span<const Function> mtree_functions();
+[[nodiscard]] std::span<const Function> dialplan_functions();
+[[nodiscard]] std::span<const Function> lcr_functions();
 
 // All of them, in the order of the reference.
 struct Module {

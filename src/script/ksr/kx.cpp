@@ -102,7 +102,7 @@ Text credentials_user(Call& call) {
 }
 Text status_text(Call& call) {
   if (!call.message().is_response()) return {};
-  call.vm.scratch = std::to_string(call.message().status());
+  call.vm.scratch = std::to_string(call.context().status);
   return call.vm.scratch;
 }
 Text whole(Call& call) {
@@ -127,7 +127,7 @@ Text host(Call& call) {
 }
 
 int status(Call& call) {
-  return call.message().is_response() ? call.message().status() : -1;
+  return call.message().is_response() ? call.context().status : -1;
 }
 
 // Kamailio's numbers.

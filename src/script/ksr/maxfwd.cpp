@@ -13,6 +13,13 @@ const Function table[] = {
      [](Call& call) {
        return call.context().process_max_forwards(static_cast<std::uint32_t>(std::clamp<std::int64_t>(call.number(0), 0, 255)));
      }},
+    {"maxfwd", "is_maxfwd_lt", "int limit", Returns::Integer, routes::with_request,
+     "Max-Forwards is less than the limit; -2: there is no such header.", "",
+     [](Call& call) {
+       const auto hops = call.message().max_forwards();
+       if (!hops) return call.message().find(sip::HeaderName::MaxForwards) ? -3 : -2;
+       return *hops < call.number(0) ? 1 : -1;
+     }},
 };
 
 }  // namespace

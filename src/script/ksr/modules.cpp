@@ -25,6 +25,7 @@ const Module table[] = {
     {"siputils", "Tests of messages and URIs", siputils_functions},
     {"textops", "Tests and changes of text", textops_functions},
     {"textopsx", "Values in headers, body", textopsx_functions},
+    {"sdpops", "Session descriptions", sdpops_functions},
     {"xlog", "Log lines with variables", xlog_functions},
     {"corex", "Core, more", corex_functions},
     {"async", "Callbacks that go on later", async_functions},
@@ -38,6 +39,10 @@ const Module table[] = {
      [](const ScriptOptions& options) { return options.permissions.permissions != nullptr; }},
     {"pike", "Sources that send too much", pike_functions, [](const ScriptOptions& options) { return options.sources != nullptr; }},
     {"pipelimit", "Rates", pipelimit_functions, [](const ScriptOptions& options) { return options.pipes != nullptr; }},
+    {"ratelimit", "Rates of numbered pipes", ratelimit_functions, [](const ScriptOptions& options) { return options.pipes != nullptr; }},
+    {"mtree", "Values by prefix", mtree_functions, [](const ScriptOptions& options) { return options.routing.trees != nullptr; }},
+    {"dialplan", "Rules for numbers", dialplan_functions, [](const ScriptOptions& options) { return options.routing.dialplan != nullptr; }},
+    {"lcr", "Least-cost routing", lcr_functions, [](const ScriptOptions& options) { return options.routing.lcr != nullptr; }},
 };
 
 }  // namespace

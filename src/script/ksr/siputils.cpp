@@ -103,6 +103,14 @@ int compare_uris(Call& call) {
   return truth(a && b && equivalent(*a, *b));
 }
 
+// Lets probes be answered: an OPTIONS for the server itself, not for a user.
+int options_reply(Call& call) {
+  const auto uri = sip::Uri::parse(request_uri(call));
+  if (call.message().method() != sip::Method::Options || !uri || !uri->user.empty()) return -1;
+  call.context().upstream_headers += "Accept: */*\r\nAccept-Encoding: \r\nAccept-Language: en\r\nSupported: \r\n";
+  return call.context().send_reply(200, "OK");
+}
+
 constexpr auto integer = Returns::Integer;
 
 const Function table[] = {
@@ -115,6 +123,10 @@ const Function table[] = {
     {"siputils", "is_first_hop", "", integer, routes::any,
      "A request: it comes straight from the caller, with one Via. A reply: the top Record-Route is ours.",
      "For a reply the source address is not compared.", is_first_hop},
+    {"siputils", "options_reply", "", integer, routes::request,
+     "Answers an OPTIONS whose Request-URI has no user with 200, Accept, Accept-Encoding, Accept-Language and Supported; -1 for other "
+     "requests.",
+     "", options_reply},
     {"siputils", "is_uri", "string uri", integer, routes::any, "The text is a well-formed URI.", "",
      [](Call& call) { return truth(sip::Uri::parse(call.text(0)).has_value()); }},
     {"siputils", "is_numeric", "string text", integer, routes::any, "The text is digits only.", "",

@@ -3,6 +3,8 @@
 
 #include "base/case.hpp"
 #include "script/ksr/header_edits.hpp"
+#include "script/ksr/sdp_access.hpp"
+#include "script/ksr/textops_changes.hpp"
 #include "script/ksr/uri_access.hpp"
 #include "script/vm.hpp"
 #include "sip/chars.hpp"
@@ -11,7 +13,7 @@ namespace perdure::script {
 namespace {
 
 int search(Call& call, std::string_view text) {
-  switch (call.vm.regexes().match(call.text(0), text)) {
+  switch (call.vm.regexes().match(call.text(0), text, RegexCache::Lines::Yes)) {
     case RegexCache::Match::Yes:
       return 1;
     case RegexCache::Match::No:
@@ -36,7 +38,7 @@ int truth(bool value) {
 
 // Whether the expression of argument `index` is found in the text; nullopt after call.fail().
 std::optional<bool> matches(Call& call, std::size_t index, std::string_view text) {
-  const auto match = call.vm.regexes().match(call.text(index), text);
+  const auto match = call.vm.regexes().match(call.text(index), text, RegexCache::Lines::Yes);
   if (match != RegexCache::Match::BadPattern) return match == RegexCache::Match::Yes;
   (void)call.fail("\"" + std::string(call.text(index)) + "\" is no regular expression");
   return std::nullopt;
@@ -63,12 +65,8 @@ int header_name_matches(Call& call) {
   return -1;
 }
 
-// A request needs these; without them no answer would find its way.
 bool may_go(const sip::HeaderField& field) {
-  using enum sip::HeaderName;
-  for (const auto needed : {Via, From, To, CallId, CSeq, MaxForwards, ContentLength, Route, RecordRoute})
-    if (field.name == needed) return false;
-  return true;
+  return !is_needed(field.name);
 }
 
 // Those whose name matches argument 0; with `except` not those whose name matches argument 1.
@@ -193,6 +191,10 @@ int substitute_header(Call& call) {
 }
 
 constexpr auto integer = Returns::Integer;
+constexpr std::string_view kept_whole =
+    "Via, Call-ID, CSeq, Max-Forwards and Content-Length are passed over; a bad expression, and a text that would break header lines, is a "
+    "script error.";
+constexpr std::string_view as_expression = "A bad expression is a script error.";
 
 const Function table[] = {
     {"textops", "has_body", "", integer, routes::any, "The message has a body.", "",
@@ -256,6 +258,50 @@ const Function table[] = {
     {"textops", "subst_hf", "string name, string expression, string which", integer, routes::any,
      "The same for the value of a header: which is f the first, l the last, a all of that name.",
      "Not of headers that a message cannot do without, Route and Record-Route: a script error.", substitute_header},
+    {"textops", "remove_hf_match", "string name, string operator, string text", integer, routes::any,
+     "Removes the headers of that name whose value compares: operator eq, ne, sw (starts with), in (contains), re (expression); -1 if "
+     "there is "
+     "none.",
+     "Not of headers that a message cannot do without: a script error.", remove_header_by_value},
+    {"textops", "search_append", "string expression, string text", integer, routes::any,
+     "Inserts the text behind the first match in headers and body; -1 if there is none.", kept_whole,
+     [](Call& call) { return search_append(call, Part::Message); }},
+    {"textops", "search_append_body", "string expression, string text", integer, routes::any, "The same in the body.", as_expression,
+     [](Call& call) { return search_append(call, Part::Body); }},
+    {"textops", "replace", "string expression, string text", integer, routes::any,
+     "Replaces the first match in headers and body; -1 if there is none.", kept_whole,
+     [](Call& call) { return replace_expression(call, Part::Message, false); }},
+    {"textops", "replace_all", "string expression, string text", integer, routes::any, "The same for all matches.", kept_whole,
+     [](Call& call) { return replace_expression(call, Part::Message, true); }},
+    {"textops", "replace_hdrs", "string expression, string text", integer, routes::any, "Replaces the first match in the headers.",
+     kept_whole, [](Call& call) { return replace_expression(call, Part::Headers, false); }},
+    {"textops", "replace_body", "string expression, string text", integer, routes::any, "Replaces the first match in the body.",
+     as_expression, [](Call& call) { return replace_expression(call, Part::Body, false); }},
+    {"textops", "replace_body_all", "string expression, string text", integer, routes::any, "Replaces all matches in the body.",
+     as_expression, [](Call& call) { return replace_expression(call, Part::Body, true); }},
+    {"textops", "replace_body_atonce", "string expression, string text", integer, routes::any,
+     "The same as replace_body_all: called by KEMI, lines count in Kamailio, too.", as_expression,
+     [](Call& call) { return replace_expression(call, Part::Body, true); }},
+    {"textops", "replace_str", "string text, string replacement, string mode", integer, routes::any,
+     "Replaces a text in headers and body: mode a everywhere, f the first; -1 if it is nowhere.",
+     "Via, Call-ID, CSeq, Max-Forwards and Content-Length are passed over; a text that would break header lines is a script error.",
+     [](Call& call) { return replace_text(call, Part::Message); }},
+    {"textops", "replace_hdrs_str", "string text, string replacement, string mode", integer, routes::any, "The same in the headers.",
+     "As for replace_str.", [](Call& call) { return replace_text(call, Part::Headers); }},
+    {"textops", "replace_body_str", "string text, string replacement, string mode", integer, routes::any, "The same in the body.", "",
+     [](Call& call) { return replace_text(call, Part::Body); }},
+    {"textops", "subst", "string expression", integer, routes::any,
+     "Changes headers and body by `/expression/replacement/flags`; -1 if it does not match.", kept_whole, substitute_message},
+    {"textops", "filter_body", "string type", integer, routes::any,
+     "Leaves the first part of that type of a multipart body; -1 if there is none.", "The part may have other headers than Content-Type.",
+     filter_body},
+    {"textops", "is_audio_on_hold", "", integer, routes::any,
+     "The session description puts its audio on hold: 1 by the address 0.0.0.0, 2 by sendonly or inactive.", "", is_audio_on_hold},
+    {"textops", "set_reply_body", "string body, string type", integer, routes::answering,
+     "Gives the replies that this callback makes a body.", "", set_reply_body},
+    {"textops", "regex_substring", "string text, string expression, int index, int groups, string variable", integer, routes::any,
+     "Puts what the group of that index matched into a variable; 0 is the whole match, which counts as a group. -2: it does not match.",
+     as_expression, regex_substring},
 };
 
 }  // namespace

@@ -65,6 +65,8 @@ const Function table[] = {
     {"xlog", "xwarn", "string text", nothing, routes::any, "The same at level warning.", "", write<log::Level::Warning>},
     {"xlog", "xerr", "string text", nothing, routes::any, "The same at level error.", "", write<log::Level::Error>},
     {"xlog", "xcrit", "string text", nothing, routes::any, "The same at level critical.", "", write<log::Level::Critical>},
+    {"xlog", "xalert", "string text", nothing, routes::any, "The same at level critical.", "There is no level alert.",
+     write<log::Level::Critical>},
     {"xlog", "xlog", "string level, string text", nothing, routes::any, "The same at a level: dbg, info, notice, warn, err, crit.", "",
      write_at_level},
 };
