@@ -17,7 +17,8 @@ TEST_F(ReliableTimers, RequestIsSentOnceAndTimesOut) {
     (void)from_caller(tcp, request(method, by_tcp, {}, std::string("z9hG4bK") + method));
     EXPECT_THAT(lines_of(pass(64 * options.t1 - 1ms)), IsEmpty()) << method;
     const auto end = lines_of(pass(1ms));
-    if (method == std::string("INVITE")) EXPECT_THAT(end, ElementsAre("6000 SIP/2.0 408 Request Timeout"));  // RFC 4320: only that
+    const bool invite = method == std::string("INVITE");  // RFC 4320: no 408 to another request
+    EXPECT_EQ(end, invite ? std::vector<std::string>{"6000 SIP/2.0 408 Request Timeout"} : std::vector<std::string>{}) << method;
   }
 }
 

@@ -90,7 +90,7 @@ TEST_F(Undelivered, ResponseIsCounted) {
 
 TEST_F(Undelivered, WhatIsNotOursIsCountedOnly) {
   start();
-  for (const std::string text :
+  for (const std::string& text :
        {std::string("garbage"), request("INVITE", uri), request("INVITE", uri, {}, "z9hG4bKp0000000000000000.00000000"),
         request("OPTIONS", uri, {}, "z9hG4bKp00000000ff00000000.00000000")})
     EXPECT_THAT(undelivered({at_port(7001), 0, text}), ElementsAre());

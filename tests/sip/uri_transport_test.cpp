@@ -32,7 +32,7 @@ TEST(UriTransport, ComesFromSchemeAndParameter) {
     ASSERT_TRUE(uri) << row.uri;
     const auto found = transport_of(*uri);
     EXPECT_EQ(found ? name(found->transport) : std::string_view{}, row.transport) << row.uri;
-    if (found) EXPECT_EQ(found->given, row.given) << row.uri;
+    EXPECT_EQ(found && found->given, row.given) << row.uri;
   }
 }
 

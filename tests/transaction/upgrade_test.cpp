@@ -64,7 +64,7 @@ TEST(RecordUpgrade, TransactionsComeThroughWithAllTheirBranches) {
     header.key = 8;
     header.branch_count = 2;
     std::string branches;
-    for (const std::uint16_t port : {5071, 5072}) {
+    for (const std::uint16_t port : {std::uint16_t{5071}, std::uint16_t{5072}}) {
       const auto branch = older<BranchLayout1>(branch_to(port, partition.write("INVITE to " + std::to_string(port))));
       branches.append(reinterpret_cast<const char*>(&branch), sizeof branch);
     }
@@ -89,7 +89,7 @@ TEST(RecordUpgrade, TransactionsComeThroughWithAllTheirBranches) {
   EXPECT_EQ(second.key, 8U);
   const auto bytes = partition.read(second.branches);
   ASSERT_EQ(bytes.size(), 2 * sizeof(Branch));
-  for (const std::uint16_t port : {5071, 5072}) {
+  for (const std::uint16_t port : {std::uint16_t{5071}, std::uint16_t{5072}}) {
     Branch branch;
     std::memcpy(static_cast<void*>(&branch), bytes.data() + (port == 5072 ? sizeof branch : 0), sizeof branch);
     EXPECT_EQ(branch.destination.port, port);
