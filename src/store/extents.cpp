@@ -15,6 +15,8 @@ Extents::Extents(Mapping& mapping, std::uint32_t count, std::uint32_t extent_byt
       extent_bytes_(extent_bytes),
       table_offset_(table_offset),
       data_offset_(data_offset),
+      data_unit_(static_cast<std::uint32_t>(data_offset / unit_bytes)),
+      extent_units_(extent_bytes / unit_bytes),
       reserve_(count / 4) {
   std::uint32_t free = 0;
   for (std::uint32_t i = 0; i < count_; ++i) free += mapping_.load_word(table_offset_ + 8 * std::uint64_t{i}) == 0;
@@ -40,7 +42,10 @@ std::uint32_t Extents::claim(const ExtentWord& word) {
   const std::scoped_lock lock(claiming_);
   for (; lowest_ < count_; ++lowest_)
     if (mapping_.load_word(table_offset_ + 8 * std::uint64_t{lowest_}) == 0) break;
-  if (lowest_ == count_ || !mapping_.provide(offset(lowest_), extent_bytes_)) return UINT32_MAX;
+  if (lowest_ == count_) return UINT32_MAX;
+  const bool provided = mapping_.provide(offset(lowest_), extent_bytes_);
+  starved_.store(!provided, std::memory_order_relaxed);
+  if (!provided) return UINT32_MAX;
   const std::uint32_t extent = lowest_++;
   // Old bytes, perhaps of a message, must not look like records.
   if (word.kind != Kind::None)

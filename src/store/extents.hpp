@@ -29,11 +29,21 @@ class Extents {
     const std::uint64_t extent = (offset - data_offset_) / extent_bytes_;
     return extent < count_ ? static_cast<std::uint32_t>(extent) : UINT32_MAX;
   }
+  // The same in units of 64 bytes, as blobs are named; `within`: units from where the extent begins. An attach asks it for every blob, and
+  // a division of 32 bits takes half the time.
+  [[nodiscard]] std::uint32_t extent_at_unit(std::uint32_t unit, std::uint32_t& within) const {
+    if (unit < data_unit_) return UINT32_MAX;
+    const std::uint32_t extent = (unit - data_unit_) / extent_units_;
+    within = (unit - data_unit_) % extent_units_;
+    return extent < count_ ? extent : UINT32_MAX;
+  }
   [[nodiscard]] std::uint32_t count() const { return count_; }
   [[nodiscard]] std::uint32_t extent_bytes() const { return extent_bytes_; }
   [[nodiscard]] std::uint32_t free_count() const { return free_count_.load(std::memory_order_relaxed); }
   // New records stop here, so that existing calls can go on: a quarter, since a call that has just begun grows by its responses.
   [[nodiscard]] bool in_reserve() const { return free_count() <= reserve_; }
+  // Whoever holds an empty extent gives it back: it may be what another partition, or another size, is looking for. Any thread.
+  [[nodiscard]] bool short_of_room() const { return in_reserve() || starved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t slots(const ExtentWord& word) const;
   // The offset behind the last extent that is claimed.
   [[nodiscard]] std::uint64_t used_end() const;
@@ -42,8 +52,10 @@ class Extents {
   Mapping& mapping_;
   const std::uint32_t count_, extent_bytes_;
   const std::uint64_t table_offset_, data_offset_;
+  const std::uint32_t data_unit_, extent_units_;  // the same in units
   const std::uint32_t reserve_;
   std::atomic<std::uint32_t> free_count_{0};
+  std::atomic<bool> starved_{false};  // the file system had no room for the extent that was asked for last
   std::mutex claiming_;
   std::uint32_t lowest_ = 0;  // no free extent below; the lowest is taken first, so that the file stays as short as its peak
 };

@@ -48,6 +48,7 @@ class Mapping {
   }
 
   void observe(WriteObserver* observer) { observer_ = observer; }
+  [[nodiscard]] bool is_observed() const { return observer_ != nullptr; }
   // To be told what is provided; null: nobody.
   void set_huge_pages(HugePages* pages) { huge_pages_ = pages; }
 

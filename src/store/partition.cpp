@@ -55,15 +55,22 @@ Partition::Pool& Partition::blob_pool(std::uint32_t slot_bytes) {
 
 std::uint32_t Partition::allocate(Pool& pool, const ExtentWord& word, std::uint32_t& slot) {
   if (pool.open.empty()) {
-    const std::uint32_t claimed = extents_.claim(word);
+    std::uint32_t claimed = extents_.claim(word);
+    if (claimed == UINT32_MAX && empty_extents_ > 0) {
+      // Those of records wait for reclaim(), because for_each() may be at work.
+      release_empty_blobs();
+      claimed = extents_.claim(word);
+    }
     if (claimed == UINT32_MAX) return UINT32_MAX;
     maps_[claimed] = {};
+    ++empty_extents_;
     pool.open.push_back(claimed);
     if (word.kind != Kind::None) pool.extents.push_back(claimed);
   }
   const std::uint32_t extent = pool.open.back();
   const std::uint32_t slots = extents_.slots(word);
   slot = maps_[extent].first_free(slots);
+  if (maps_[extent].used == 0) --empty_extents_;
   maps_[extent].set(slot);
   add_used(word.slot_bytes());
   if (maps_[extent].used == slots) pool.open.pop_back();
@@ -77,6 +84,7 @@ void Partition::free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot) 
   const bool was_full = map.used == extents_.slots(word);
   map.clear(slot);
   add_used(-std::uint64_t{word.slot_bytes()});
+  if (map.used == 0) ++empty_extents_;
   if (word.kind != Kind::None) {
     // No new record goes into an extent of an old layout. Empty ones are given back by reclaim(), because for_each() may be at work.
     const bool current = word.layout == infos_[static_cast<std::size_t>(word.kind)]->current.number;
@@ -89,20 +97,32 @@ void Partition::free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot) 
   if (map.used == 0 && pool.open.size() > 1) {
     std::erase(pool.open, extent);
     extents_.release(extent);
+    --empty_extents_;
   }
 }
 
-void Partition::release_empty(Pool& pool) {
+void Partition::release_empty(Pool& pool, std::size_t kept) {
   pool.has_empty = false;
   std::erase_if(pool.extents, [&](std::uint32_t extent) {
     if (maps_[extent].used != 0) return false;
     if (const auto found = std::ranges::find(pool.open, extent); found != pool.open.end()) {
-      if (pool.open.size() == 1) return false;
+      if (pool.open.size() <= kept) return false;
       pool.open.erase(found);
     }
     extents_.release(extent);
+    --empty_extents_;
     return true;
   });
+}
+
+void Partition::release_empty_blobs() {
+  for (Pool& pool : blob_pools_)
+    std::erase_if(pool.open, [&](std::uint32_t extent) {
+      if (maps_[extent].used != 0) return false;
+      extents_.release(extent);
+      --empty_extents_;
+      return true;
+    });
 }
 
 BlobRef Partition::write(std::string_view bytes) {
@@ -142,7 +162,10 @@ void Partition::reclaim() {
   for (const BlobRef ref : freed_) free_blob(ref);
   freed_.clear();
   for (Pool& pool : kinds_)
-    if (pool.has_empty) release_empty(pool);
+    if (pool.has_empty) release_empty(pool, 1);
+  if (empty_extents_ == 0 || !extents_.short_of_room()) return;
+  release_empty_blobs();
+  for (Pool& pool : kinds_) release_empty(pool, 0);
 }
 
 RecordId Partition::reserve(const KindInfo& info) {
@@ -236,15 +259,15 @@ void Partition::note_freed(const LayoutInfo& layout, const void* old_header, con
 }
 
 bool Partition::place_of(BlobRef ref, Place& place) const {
-  const std::uint64_t offset = std::uint64_t{ref.unit} * unit_bytes;
-  const std::uint32_t extent = extents_.extent_at(offset);
+  std::uint32_t within = 0;
+  const std::uint32_t extent = extents_.extent_at_unit(ref.unit, within);
   if (extent == UINT32_MAX || ref.size == 0) return false;
   const ExtentWord word = extents_.word(extent);
-  if (!word.used || word.kind != Kind::None || word.partition != index_) return false;
-  const std::uint64_t within = offset - extents_.offset(extent);
-  if (within % word.slot_bytes() != 0 || std::uint64_t{ref.size} + sizeof(BlobPrefix) > word.slot_bytes()) return false;
-  place = {extent, static_cast<std::uint32_t>(within / word.slot_bytes())};
-  return place.slot < extents_.slots(word);
+  if (!word.used || word.kind != Kind::None || word.partition != index_ || word.slot_units == 0) return false;
+  const std::uint32_t slot = within / word.slot_units;
+  if (slot * word.slot_units != within || std::uint64_t{ref.size} + sizeof(BlobPrefix) > word.slot_bytes()) return false;
+  place = {extent, slot};
+  return within + word.slot_units <= extents_.extent_bytes() / unit_bytes;
 }
 
 }  // namespace perdure::store

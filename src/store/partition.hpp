@@ -80,9 +80,12 @@ class Partition {
   void for_each(F&& f) const {
     const auto& list = kinds_[static_cast<std::size_t>(Header::kind)].extents;
     for (std::size_t e = 0; e < list.size(); ++e) {
-      const std::uint32_t extent = list[e];
-      for (std::uint32_t slot = 0; slot < extents_.slots(extents_.word(extent)); ++slot)
-        if (const RecordId id{extent << 8 | slot}; maps_[extent].test(slot) && is_live(Header::kind, id)) f(id, get<Header>(id));
+      const std::uint32_t extent = list[e], slots = extents_.slots(extents_.word(extent));
+      for (std::uint32_t slot = 0; slot < slots; ++slot) {
+        const RecordId id{extent << 8 | slot};
+        read_ahead(id);
+        if (maps_[extent].test(slot) && is_live(Header::kind, id)) f(id, get<Header>(id));
+      }
     }
   }
   // Any thread.
@@ -91,7 +94,8 @@ class Partition {
   }
   // All records of that kind have ids below this, as long as no new ones are made.
   [[nodiscard]] std::uint32_t id_limit(Kind kind) const;
-  // Frees what commits have dropped. The caller has sent everything that pointed there.
+  // Frees what commits have dropped, and gives back empty extents when the store is short of room. The caller has sent everything that
+  // pointed there. To be called now and then even if nothing was dropped.
   void reclaim();
 
   // ---- attach ----
@@ -137,10 +141,19 @@ class Partition {
   [[nodiscard]] std::uint64_t slot_offset(RecordId id) const;
   [[nodiscard]] std::uint64_t record_offset(RecordId id) const;
   [[nodiscard]] const void* header_at(const LayoutInfo& layout, std::uint64_t offset) const;
+  // Asks for the bytes of a record some slots on, where a walk over all of them will be soon: the strides are too long for the processor to
+  // guess. What lies ahead is within the mapping or without effect.
+  void read_ahead(RecordId id) const {
+    const std::uint32_t slot_bytes = extents_.word(id.value >> 8).slot_bytes();
+    const char* const ahead = mapping_.at(extents_.offset(id.value >> 8) + std::uint64_t{(id.value & 255) + 4} * slot_bytes);
+    for (std::uint32_t line = 0; line < 5; ++line) __builtin_prefetch(ahead + 64 * line);
+  }
   [[nodiscard]] std::uint32_t allocate(Pool& pool, const ExtentWord& word, std::uint32_t& slot);
   void free_slot(Pool& pool, std::uint32_t extent, std::uint32_t slot);
   void free_record_slot(const KindInfo& info, RecordId id);
-  void release_empty(Pool& pool);
+  // Gives back the empty extents of a pool of records but `kept` of them.
+  void release_empty(Pool& pool, std::size_t kept);
+  void release_empty_blobs();
   void free_blob(BlobRef ref);
   [[nodiscard]] Pool& blob_pool(std::uint32_t slot_bytes);
   [[nodiscard]] Pool& pool_of(const KindInfo& info) { return kinds_[static_cast<std::size_t>(info.kind)]; }
@@ -168,6 +181,7 @@ class Partition {
   std::array<Pool, kind_count> kinds_;
   std::vector<Pool> blob_pools_;  // by slot size class
   std::vector<BlobRef> freed_;
+  std::size_t empty_extents_ = 0;             // claimed ones in which nothing is in use: kept for the next that needs their size
   std::vector<Found> to_upgrade_;             // during attach
   std::atomic<std::uint64_t> used_bytes_{0};  // written by the owner only
 };

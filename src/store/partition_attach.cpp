@@ -48,8 +48,7 @@ void Partition::attach_records(std::uint32_t extent, bool verify, AttachCounts& 
   BlobList blobs;
   Places places;
   for (std::uint32_t slot = 0; slot < slots; ++slot, offset += word.slot_bytes()) {
-    // The strides are too long for the processor to guess; reading ahead is within the mapping or without effect.
-    for (std::uint32_t line = 0; line < 5; ++line) __builtin_prefetch(mapping_.at(offset) + 3 * word.slot_bytes() + 64 * line);
+    read_ahead(RecordId{extent << 8 | slot});
     const std::uint64_t selector = mapping_.load_word(offset);
     if (!(selector & selector_live)) continue;
     Found found;

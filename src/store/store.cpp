@@ -190,12 +190,13 @@ Result<> Store::attach(const Options& options) {
   return {};
 }
 
-// Partitions share nothing but the claiming of extents, so a large store is walked by several threads.
+// Partitions share nothing but the claiming of extents, so a large store is walked by several threads; but an observer sees the writes one
+// after the other, in the same order each time.
 void Store::attach_partitions() {
   constexpr std::uint32_t worth_a_thread = 128;  // extents
   const std::uint32_t claimed = extents_->count() - extents_->free_count();
-  const std::uint32_t threads =
-      std::clamp(std::min({std::thread::hardware_concurrency(), partition_count(), claimed / worth_a_thread}), 1U, 16U);
+  const std::uint32_t useful = std::min({std::thread::hardware_concurrency(), partition_count(), claimed / worth_a_thread});
+  const std::uint32_t threads = mapping_.is_observed() ? 1 : std::clamp(useful, 1U, 16U);
   std::vector<std::vector<std::uint32_t>> extents(partitions_.size());  // of each
   for (std::uint32_t extent = 0; extent < extents_->count(); ++extent)
     if (const ExtentWord word = extents_->word(extent); word.used && word.partition < extents.size())

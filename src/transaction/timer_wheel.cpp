@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <type_traits>
+
+#include "base/assert.hpp"
 
 namespace perdure::transaction {
 namespace {
@@ -29,7 +33,7 @@ std::size_t TimerWheel::slot_for(std::int64_t tick) const {
 void TimerWheel::link(std::uint32_t id) {
   Node& node = nodes_[id];
   const std::size_t slot = slot_for(node.tick);
-  node.slot = static_cast<std::uint32_t>(slot);
+  node.list = static_cast<std::uint32_t>(slot) + 1;
   node.previous = none;
   node.next = heads_[slot];
   if (node.next != none) nodes_[node.next].previous = id;
@@ -39,28 +43,39 @@ void TimerWheel::link(std::uint32_t id) {
 
 void TimerWheel::unlink(std::uint32_t id) {
   Node& node = nodes_[id];
+  const std::size_t slot = node.list - 1;
   if (node.previous != none)
     nodes_[node.previous].next = node.next;
   else
-    heads_[node.slot] = node.next;
+    heads_[slot] = node.next;
   if (node.next != none) nodes_[node.next].previous = node.previous;
-  if (node.slot != overdue && heads_[node.slot] == none)
-    occupied_[node.slot / slot_count][(node.slot % slot_count) / 64] &= ~(std::uint64_t{1} << (node.slot % 64));
-  node.slot = none;
+  if (slot != overdue && heads_[slot] == none) occupied_[slot / slot_count][(slot % slot_count) / 64] &= ~(std::uint64_t{1} << (slot % 64));
+  node.list = 0;
+}
+
+void TimerWheel::Nodes::grow(std::size_t wanted) {
+  static_assert(std::is_trivially_copyable_v<Node>);
+  if (wanted <= count) return;
+  auto* const more = static_cast<Node*>(std::calloc(wanted, sizeof(Node)));
+  PERDURE_ASSERT(more != nullptr);
+  if (count) std::memcpy(more, begin, count * sizeof(Node));
+  std::free(begin);
+  begin = more;
+  count = wanted;
 }
 
 void TimerWheel::reserve(std::uint32_t limit) {
-  if (limit > nodes_.size()) nodes_.resize(limit);
+  nodes_.grow(limit);
 }
 
 void TimerWheel::schedule(std::uint32_t id, Time deadline) {
-  if (id >= nodes_.size()) {
+  if (id >= nodes_.count) {
     if (deadline == never) return;
-    nodes_.resize(std::max<std::size_t>(id + 1, nodes_.size() * 2));
+    nodes_.grow(std::max<std::size_t>(id + std::size_t{1}, nodes_.count * 2));
   }
   Node& node = nodes_[id];
   const std::int64_t tick = deadline == never ? 0 : tick_of(deadline);
-  if (node.slot != none) {
+  if (node.list != 0) {
     if (deadline != never && node.tick == tick) return;
     unlink(id);
     --size_;

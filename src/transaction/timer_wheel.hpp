@@ -2,6 +2,8 @@
 // Hierarchical timer wheel: one deadline per record, whichever of its timers is due first. Derived state, rebuilt at attach.
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -32,9 +34,25 @@ class TimerWheel {
   static constexpr std::size_t level_count = 4, slot_count = 256, overdue = level_count * slot_count;
   static constexpr std::uint32_t none = UINT32_MAX;
   struct Node {
-    std::int64_t tick = 0;
-    std::uint32_t next = none, previous = none;
-    std::uint32_t slot = none;  // which list it is in; none: no deadline
+    std::int64_t tick;
+    std::uint32_t next, previous;
+    std::uint32_t list;  // the slot it is in, plus one; 0: no deadline
+  };
+  // Nodes of zeroes, made by the first touch of their page: ids lie in groups with large gaps, and an attach has no time for the gaps.
+  struct Nodes {
+    Nodes() = default;
+    Nodes(Nodes&& other) noexcept : begin(std::exchange(other.begin, nullptr)), count(std::exchange(other.count, 0)) {}
+    Nodes& operator=(Nodes&& other) noexcept {
+      std::swap(begin, other.begin);
+      std::swap(count, other.count);
+      return *this;
+    }
+    ~Nodes() { std::free(begin); }
+    void grow(std::size_t wanted);
+    [[nodiscard]] Node& operator[](std::uint32_t id) { return begin[id]; }
+
+    Node* begin = nullptr;
+    std::size_t count = 0;
   };
 
   void link(std::uint32_t id);
@@ -44,7 +62,7 @@ class TimerWheel {
 
   std::int64_t now_tick_;
   std::size_t size_ = 0;
-  std::vector<Node> nodes_;
+  Nodes nodes_;
   std::array<std::uint32_t, level_count * slot_count + 1> heads_;
   std::array<std::array<std::uint64_t, slot_count / 64>, level_count> occupied_{};
 };

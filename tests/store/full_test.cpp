@@ -85,12 +85,52 @@ TEST_F(FullTest, WhatIsDrainedIsFreeForEverything) {
     for (const std::size_t size : {10, 60, 300, 1000, 2500, 4000}) {
       const auto ids = fill(*store, size);
       const auto& expected = first.try_emplace(size, ids.size()).first->second;
-      // Of each size one empty extent may stay with each partition.
+      // Of each size one empty extent may stay with each partition until reclaim() finds the store short of room.
       ASSERT_GT(ids.size() * 10, expected * 7) << "size " << size << " round " << round;
       drain(*store, ids);
       ASSERT_EQ(store->usage().used_bytes, 0U);
       ASSERT_LT(store->usage().claimed_bytes, 16 * 4096U);
     }
+}
+
+// Each partition keeps an empty extent of every size that it has used. When another finds no room they are what it needs.
+TEST_F(FullTest, EmptyExtentsGoToWhoNeedsThem) {
+  options.max_bytes = 256 * 1024;
+  const auto write_all = [](Partition& partition, std::size_t size) {
+    std::vector<BlobRef> blobs;
+    while (const BlobRef blob = partition.write(std::string(size, 'x'))) blobs.push_back(blob);
+    return blobs;
+  };
+  const auto give_back = [](Partition& partition, const std::vector<BlobRef>& blobs) {
+    for (const BlobRef blob : blobs) partition.abandon(blob);
+    partition.reclaim();
+  };
+  const std::size_t all = write_all(open()->partition(0), 4000).size();
+  auto store = open();
+  Partition& first = store->partition(0);
+  Partition& second = store->partition(1);
+  for (std::size_t size = 40; size < 2000; size += 64) give_back(first, {first.write(std::string(size, 'x'))});
+  const RecordId id = first.reserve<TestHeader>();
+  ASSERT_NE(id, RecordId::none);
+  first.create(id, TestHeader{});
+  first.erase<TestHeader>(id);
+  first.reclaim();
+  const auto held = store->usage().claimed_bytes / options.extent_bytes;
+  ASSERT_GT(held, 20U);
+  // The same partition at once, but for the extent of records.
+  auto blobs = write_all(first, 4000);
+  EXPECT_EQ(blobs.size(), all - 1);
+  first.reclaim();
+  EXPECT_TRUE(first.write(std::string(4000, 'x')));
+  give_back(first, blobs);
+
+  for (std::size_t size = 40; size < 2000; size += 64) give_back(first, {first.write(std::string(size, 'x'))});
+  // Another partition after the next reclaim() of the one that holds them.
+  blobs = write_all(second, 4000);
+  EXPECT_LT(blobs.size(), all - 20);
+  first.reclaim();
+  const auto more = write_all(second, 4000);
+  EXPECT_EQ(blobs.size() + more.size(), all - 1);
 }
 
 // An extent of blobs that becomes one of records has no record in it, whatever the blobs said.
