@@ -1,5 +1,6 @@
 #include "net/udp_socket.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,12 +65,25 @@ Result<int> open_udp_socket(const SocketAddress& address, std::uint64_t receive_
   }
   Descriptor descriptor(new_socket(address));
   if (descriptor.get() < 0) return std::unexpected(bind_error(address));
-  const int on = 1;
-  (void)setsockopt(descriptor.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  set_buffer(descriptor.get(), SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer_bytes);
-  set_buffer(descriptor.get(), SO_SNDBUF, SO_SNDBUFFORCE, receive_buffer_bytes);
+  prepare_udp_socket(descriptor.get(), receive_buffer_bytes);
   if (bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&native), length) != 0) return std::unexpected(bind_error(address));
   return descriptor.release();
+}
+
+bool is_udp_socket(int descriptor) {
+  int type = 0, protocol = 0;
+  socklen_t type_length = sizeof type, protocol_length = sizeof protocol;
+  return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0 && type == SOCK_DGRAM &&
+         getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_length) == 0 && protocol == IPPROTO_UDP &&
+         local_address(descriptor).port != 0;
+}
+
+void prepare_udp_socket(int descriptor, std::uint64_t receive_buffer_bytes) {
+  const int on = 1;
+  (void)fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  set_buffer(descriptor, SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer_bytes);
+  set_buffer(descriptor, SO_SNDBUF, SO_SNDBUFFORCE, receive_buffer_bytes);
 }
 
 SocketAddress local_address(int descriptor) {

@@ -13,4 +13,9 @@ namespace perdure::net {
 [[nodiscard]] Result<int> open_udp_socket(const SocketAddress& address, std::uint64_t receive_buffer_bytes, bool first);
 [[nodiscard]] SocketAddress local_address(int descriptor);
 
+// For a descriptor that somebody else has made: whether it is a bound IP socket for datagrams, and the settings that open_udp_socket()
+// makes (with those made so late, further sockets of its address are possible if it belongs to the same user).
+[[nodiscard]] bool is_udp_socket(int descriptor);
+void prepare_udp_socket(int descriptor, std::uint64_t receive_buffer_bytes);
+
 }  // namespace perdure::net

@@ -20,35 +20,43 @@ std::array<std::uint8_t, 16> masked(std::array<std::uint8_t, 16> ip, unsigned bi
   return ip;
 }
 
-Result<Entry> parse_line(std::string_view line) {
+Result<Entry> entry_of(const AddressList::Row& row) {
   Entry entry;
-  const auto group_text = next_word(line);
-  const auto group = number_from<std::uint32_t>(group_text);
-  if (!group || *group == 0) return fail("'" + std::string(group_text) + "' is not the number of a group, 1 or more");
+  const auto group = number_from<std::uint32_t>(row.group);
+  if (!group || *group == 0) return fail("'" + row.group + "' is not the number of a group, 1 or more");
   entry.group = *group;
-  std::string_view address_text = next_word(line), bits_text;
-  if (const std::size_t slash = address_text.find('/'); slash != std::string_view::npos) {
-    bits_text = address_text.substr(slash + 1);
-    address_text = address_text.substr(0, slash);
-    if (bits_text.empty()) return fail("a slash without a number of bits");
-  } else {
-    bits_text = next_word(line);
-  }
-  const auto address = SocketAddress::parse(address_text, 0);
-  if (!address) return fail("'" + std::string(address_text) + "' is not a numeric address");
+  const auto address = SocketAddress::parse(row.address, 0);
+  if (!address) return fail("'" + row.address + "' is not a numeric address");
   const unsigned most = bits_of(address->family);
-  const auto bits = bits_text.empty() ? std::optional<unsigned>(most) : number_from<unsigned>(bits_text);
-  if (!bits || *bits > most) return fail("'" + std::string(bits_text) + "' is not a number of bits from 0 to " + std::to_string(most));
+  const auto bits = row.bits.empty() ? std::optional<unsigned>(most) : number_from<unsigned>(row.bits);
+  if (!bits || *bits > most) return fail("'" + row.bits + "' is not a number of bits from 0 to " + std::to_string(most));
   entry.bits = static_cast<std::uint8_t>(*bits);
   entry.network = *address;
   entry.network.ip = masked(address->ip, *bits);
-  if (const auto port_text = next_word(line); !port_text.empty()) {
-    const auto port = number_from<std::uint16_t>(port_text);
-    if (!port) return fail("'" + std::string(port_text) + "' is not a port");
+  if (!row.port.empty()) {
+    const auto port = number_from<std::uint16_t>(row.port);
+    if (!port) return fail("'" + row.port + "' is not a port");
     entry.port = *port;
   }
-  entry.tag = next_word(line);
-  if (!trim(line).empty()) return fail("'" + std::string(trim(line)) + "' after the tag");
+  entry.tag = row.tag;
+  return entry;
+}
+
+Result<Entry> parse_line(std::string_view line) {
+  AddressList::Row row;
+  row.group = next_word(line);
+  row.address = next_word(line);
+  if (const std::size_t slash = row.address.find('/'); slash != std::string::npos) {
+    row.bits = row.address.substr(slash + 1);
+    row.address.resize(slash);
+    if (row.bits.empty()) return fail("a slash without a number of bits");
+  } else {
+    row.bits = next_word(line);
+  }
+  row.port = next_word(line);
+  row.tag = next_word(line);
+  auto entry = entry_of(row);
+  if (entry && !trim(line).empty()) return fail("'" + std::string(trim(line)) + "' after the tag");
   return entry;
 }
 
@@ -77,6 +85,19 @@ Result<AddressList> AddressList::load(const std::string& path) {
   const auto text = read_text_file(path);
   if (!text) return std::unexpected(text.error());
   return parse(*text, path);
+}
+
+Result<AddressList> AddressList::make(const std::vector<Row>& rows, std::string_view name) {
+  AddressList list;
+  if (rows.size() > entries_max) return fail(std::string(name) + ": more than " + std::to_string(entries_max) + " addresses");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto entry = entry_of(rows[i]);
+    if (!entry) return fail(std::string(name) + ": row " + std::to_string(i + 1) + ": " + entry.error().message);
+    entry->line = static_cast<std::uint32_t>(i + 1);
+    list.entries_.push_back(std::move(*entry));
+  }
+  list.index();
+  return list;
 }
 
 void AddressList::index() {

@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "base/socket_address.hpp"
+#include "permissions/trusted_list.hpp"
 
 namespace perdure::permissions {
 
@@ -32,6 +33,11 @@ class AddressList {
  public:
   [[nodiscard]] static Result<AddressList> parse(std::string_view text, std::string_view name);
   [[nodiscard]] static Result<AddressList> load(const std::string& path);
+  // The words of a line as a table of a database has them; an empty one is not there. `name` stands in errors, "name: row 3: …".
+  struct Row {
+    std::string group, address, bits, port, tag;
+  };
+  [[nodiscard]] static Result<AddressList> make(const std::vector<Row>& rows, std::string_view name);
 
   // The entry that the address belongs to: the longest prefix first, among equal ones the first of the file. Without `group` in any group.
   // Null: there is none. Lives as long as the list.
@@ -57,13 +63,16 @@ class AddressList {
   std::vector<Level> levels_;  // longest prefix first
 };
 
-// The list in use, replaced as a whole. Any thread.
+// The lists in use, each replaced as a whole. Any thread.
 class Permissions {
  public:
+  [[nodiscard]] std::shared_ptr<const TrustedList> trusted() const { return trusted_.load(std::memory_order_acquire); }
+  void replace(TrustedList list) { trusted_.store(std::make_shared<const TrustedList>(std::move(list)), std::memory_order_release); }
   [[nodiscard]] std::shared_ptr<const AddressList> list() const { return list_.load(std::memory_order_acquire); }
   void replace(AddressList list) { list_.store(std::make_shared<const AddressList>(std::move(list)), std::memory_order_release); }
 
  private:
+  std::atomic<std::shared_ptr<const TrustedList>> trusted_{std::make_shared<const TrustedList>()};
   std::atomic<std::shared_ptr<const AddressList>> list_{std::make_shared<const AddressList>()};
 };
 

@@ -52,7 +52,7 @@ TEST_F(Sql, GivesRowsWithTheirTypes) {
   ASSERT_EQ(result->rows.size(), 3U);
   EXPECT_THAT(result->rows[0], ElementsAre(SqlValue(std::int64_t{1}), SqlValue("one"), SqlValue(1.5)));
   EXPECT_THAT(result->rows[1], ElementsAre(SqlValue(std::int64_t{2}), SqlValue(), SqlValue()));
-  EXPECT_EQ(result->rows[2][1], SqlValue("x:y"));
+  EXPECT_THAT(result->rows[2], ElementsAre(SqlValue(std::int64_t{9007199254740993}), SqlValue("x:y"), SqlValue(-0.25)));
   EXPECT_TRUE(run("SELECT a FROM t WHERE a = 77")->rows.empty());
 }
 
@@ -95,8 +95,8 @@ TEST_F(Sql, QueueIsBoundedAndNothingBlocks) {
   held.get_future().wait();
   std::vector<std::future<Result<SqlRows>>> waiting;
   for (int i = 0; i < 10; ++i) waiting.push_back(begin("SELECT 2"));
-  EXPECT_EQ(begin("SELECT 3").get().error().message, "too many queries wait for the database");
-  EXPECT_EQ(pool->counters().refused, 1U);
+  EXPECT_EQ(begin("SELECT 3").get().error().message, "too many requests wait for the database");
+  EXPECT_EQ(pool->counters().overloads, 1U);
   EXPECT_EQ(pool->counters().waiting, 10U);
   hold.set_value();
   for (auto& one : waiting) EXPECT_TRUE(one.get());
@@ -113,8 +113,88 @@ TEST_F(Sql, AQueryThatIsTooLateDoesNotBegin) {
   held.get_future().wait();
   auto late = begin("INSERT INTO t VALUES (1)", Duration(0));
   hold.set_value();
-  EXPECT_EQ(late.get().error().message, "the database was busy for too long");
+  EXPECT_EQ(late.get().error().message, "the database did not answer in time");
   EXPECT_TRUE(run("SELECT a FROM t")->rows.empty());
+}
+
+// Counts for minutes if it is let.
+const char* const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+TEST_F(Sql, TheDeadlineEndsAStatement) {
+  options.connections = 1;
+  start();
+  EXPECT_EQ(begin(endless, 50ms).get().error().message, "the database did not answer in time");
+  EXPECT_TRUE(run("SELECT 1")) << "the connection is free again";
+  EXPECT_EQ(pool->counters().timeouts, 1U);
+}
+
+TEST_F(Sql, TheStatementTimeoutEndsAStatement) {
+  options.statement_timeout = 50ms;
+  start();
+  EXPECT_EQ(begin(endless, 20s).get().error().message, "the statement took too long");
+  EXPECT_EQ(pool->counters().timeouts, 0U);
+}
+
+TEST_F(Sql, DestructionInterruptsWhatRuns) {
+  options.connections = 2;
+  options.statement_timeout = Duration(1h);
+  start();
+  std::vector<std::future<Result<SqlRows>>> all;
+  for (int i = 0; i < 10; ++i) all.push_back(begin(endless, Duration(1h)));
+  while (pool->counters().in_flight < 2) std::this_thread::yield();
+  pool.reset();
+  for (auto& one : all) EXPECT_EQ(one.get().error().message, "the server is stopping");
+}
+
+TEST_F(Sql, ParametersAreNotPartOfTheText) {
+  start();
+  fill();
+  const auto ask = [&](SqlQuery query) {
+    std::promise<Result<SqlRows>> promise;
+    pool->query(std::move(query), 20s, [&](Result<SqlRows> result) { promise.set_value(std::move(result)); });
+    return promise.get_future().get();
+  };
+  const std::string evil = "'; DROP TABLE t; --";
+  ASSERT_TRUE(ask({"INSERT INTO t VALUES (:1, :2, :3)", {std::int64_t{7}, evil, 0.5}}));
+  ASSERT_TRUE(ask({"INSERT INTO t VALUES (:1, :2, :3)", {std::int64_t{8}, SqlValue{}, SqlValue{}}}));
+  EXPECT_EQ(ask({"SELECT a FROM t WHERE b = :1", {evil}})->rows, (std::vector<std::vector<SqlValue>>{{std::int64_t{7}}}));
+  EXPECT_THAT(ask({"SELECT b, c FROM t WHERE a = :1", {std::int64_t{8}}})->rows[0], ElementsAre(SqlValue{}, SqlValue{}));
+  EXPECT_EQ(ask({"SELECT :1", {}}).error().message, "0 parameters for 1 placeholders");
+  EXPECT_FALSE(ask({"SELECT 1", {evil}}));
+}
+
+TEST_F(Sql, AWriterDoesNotStopReaders) {
+  options.connections = 4;
+  start();
+  fill();
+  EXPECT_EQ(run("PRAGMA journal_mode")->rows[0][0], SqlValue("wal"));
+  std::vector<std::future<Result<SqlRows>>> all;
+  for (int i = 0; i < 200; ++i) all.push_back(begin(i % 2 ? "UPDATE t SET c = c + 1" : "SELECT count(*) FROM t"));
+  for (auto& one : all) {
+    const auto result = one.get();
+    EXPECT_TRUE(result) << result.error().message;
+  }
+  EXPECT_EQ(run("SELECT c FROM t WHERE a = 1")->rows[0][0], SqlValue(101.5));
+}
+
+TEST_F(Sql, ValuesAndBytesAreBounded) {
+  options.bytes_max = 1000;
+  start();
+  EXPECT_FALSE(run("SELECT hex(zeroblob(501))"));
+  EXPECT_TRUE(run("SELECT hex(zeroblob(400))"));
+  EXPECT_EQ(run("SELECT hex(zeroblob(300)), hex(zeroblob(300))").error().message, "the result is too large");
+}
+
+TEST_F(Sql, CallbacksComeInThreadsOfThePool) {
+  options.connections = 1;
+  options.queue_max = 0;
+  start();
+  std::promise<std::thread::id> where;
+  pool->query("SELECT 1", 20s, [&](const Result<SqlRows>& result) {
+    EXPECT_EQ(result.error().message, "too many requests wait for the database");
+    where.set_value(std::this_thread::get_id());
+  });
+  EXPECT_NE(where.get_future().get(), std::this_thread::get_id());
 }
 
 TEST_F(Sql, EveryQueryIsAnsweredWhenThePoolEnds) {
@@ -143,11 +223,13 @@ TEST(SqlTarget, ReadsUrls) {
     const auto target = SqlTarget::parse(options);
     return target ? target->backend + ": " + target->text : target.error().message;
   };
-  EXPECT_EQ(text("sqlite:///var/lib/perdure/p.db"), "sqlite3: dbname=/var/lib/perdure/p.db timeout=5");
+  const std::string keepalive = " connect_timeout=5 keepalives_idle=5 keepalives_interval=2 keepalives_count=3 tcp_user_timeout=10000";
+  EXPECT_EQ(text("sqlite:///var/lib/perdure/p.db"), "sqlite3: /var/lib/perdure/p.db");
   EXPECT_EQ(text("postgres://kamailio:pa%40ss@db.example.org:5433/sip"),
-            "postgresql: host=db.example.org dbname=sip port=5433 user=kamailio password='pa@ss' connect_timeout=5");
-  EXPECT_EQ(text("mysql://root@[::1]:3306/sip"), "mysql: host=::1 dbname=sip port=3306 user=root");
-  EXPECT_EQ(text("postgres:///sip"), "postgresql: host=localhost dbname=sip connect_timeout=5");
+            "postgresql: host=db.example.org dbname=sip port=5433 user=kamailio password='pa@ss'" + keepalive);
+  EXPECT_EQ(text("mysql://root@[::1]:3306/sip"),
+            "mysql: host=::1 dbname=sip port=3306 user=root connect_timeout=5 read_timeout=6 write_timeout=6");
+  EXPECT_EQ(text("postgres:///sip"), "postgresql: host=localhost dbname=sip" + keepalive);
   EXPECT_EQ(text("oracle://x/y"), "the URL of the database begins with sqlite://, postgres:// or mysql://");
   EXPECT_EQ(text("sip.db"), "the URL of the database is none: it begins with sqlite://, postgres:// or mysql://");
   EXPECT_EQ(text("sqlite://relative.db"), "the URL of the database needs the absolute path of a file, without quotes and blanks");
