@@ -93,7 +93,19 @@ Result<std::string> RpcClient::read_line(Duration timeout) {
 }
 
 RpcResult RpcClient::call(std::string_view method, Json params, Duration timeout) {
-  if (auto sent = send(to_text(make_request(method, std::move(params))) + '\n', timeout); !sent) return rpc_fail(sent.error().message);
+  if (auto sent = ask(method, std::move(params), timeout); !sent) return rpc_fail(sent.error().message);
+  return answer(timeout);
+}
+
+Result<> RpcClient::ask(std::string_view method, Json params, Duration timeout) {
+  return send(to_text(make_request(method, std::move(params))) + '\n', timeout);
+}
+
+bool RpcClient::has_answer(Duration timeout) {
+  return in_.find('\n') != std::string::npos || wait(descriptor_, POLLIN, std::chrono::steady_clock::now() + timeout);
+}
+
+RpcResult RpcClient::answer(Duration timeout) {
   const auto line = read_line(timeout);
   if (!line) return rpc_fail(line.error().message);
   return read_response(*line);

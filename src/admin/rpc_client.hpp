@@ -19,6 +19,10 @@ class RpcClient {
 
   // The result of a method; the error is the server's message, or says that it did not answer within `timeout`.
   [[nodiscard]] RpcResult call(std::string_view method, Json params, Duration timeout = 10s);
+  // call() in two parts, for an answer that takes long.
+  [[nodiscard]] Result<> ask(std::string_view method, Json params, Duration timeout = 10s);
+  [[nodiscard]] bool has_answer(Duration timeout);  // or the connection has ended
+  [[nodiscard]] RpcResult answer(Duration timeout);
   // Waits until the server closes the connection. False: it has not in time.
   [[nodiscard]] bool wait_closed(Duration timeout);
 

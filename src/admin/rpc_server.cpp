@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "base/logging.hpp"
 
@@ -33,6 +34,7 @@ struct RpcServer::State {
   asio::steady_timer retry;
   std::set<std::shared_ptr<Connection>> connections;
   std::size_t writing = 0;
+  bool paused = false;
   ino_t inode = 0;  // of the socket file, 0: not made
 };
 
@@ -178,7 +180,39 @@ Result<> RpcServer::start() {
   return {};
 }
 
+Result<> RpcServer::start(int listening) {
+  ErrorCode error;
+  state_->acceptor.assign(Local(), listening, error);
+  if (error) {
+    ::close(listening);
+    return fail(fmt::format("{}: {}", state_->options.path, error.message()));
+  }
+  struct stat info {};
+  if (lstat(state_->options.path.c_str(), &info) == 0) state_->inode = info.st_ino;
+  accept();
+  return {};
+}
+
+int RpcServer::descriptor() const {
+  return state_->acceptor.native_handle();
+}
+
+void RpcServer::pause() {
+  ErrorCode ignored;
+  state_->paused = true;
+  state_->acceptor.cancel(ignored);
+}
+
+void RpcServer::resume() {
+  if (std::exchange(state_->paused, false)) accept();
+}
+
+void RpcServer::give_away() {
+  state_->inode = 0;
+}
+
 void RpcServer::accept() {
+  if (state_->paused) return;
   state_->acceptor.async_accept([this, state = state_](ErrorCode error, Local::socket socket) {
     if (error == asio::error::operation_aborted || !state->acceptor.is_open()) return;  // `this` may be gone
     if (error) {  // out of descriptors: waiting connections would be reported at once again

@@ -32,6 +32,16 @@ class RpcServer {
 
   // Listens. The socket file that a dead server left is replaced; one where a server answers, or a file that is no socket, is an error.
   [[nodiscard]] Result<> start();
+  // The same with a socket that another process has made at this path; takes the descriptor.
+  [[nodiscard]] Result<> start(int listening);
+
+  // ---- for another process that takes over ----
+  [[nodiscard]] int descriptor() const;  // that listens
+  // Accepts nobody until resume(): they wait in the kernel.
+  void pause();
+  void resume();
+  // The file stays at the end: it is the other's.
+  void give_away();
 
   [[nodiscard]] std::size_t connections() const;
   // An answer has not wholly left yet.

@@ -114,6 +114,16 @@ Result<LiveState> LiveState::prepare(const Config::State& state, const LivePlace
   return live;
 }
 
+LiveState LiveState::adopt(const Config::State& state, std::string folder, std::uint64_t max_bytes) {
+  LiveState live;
+  live.state_directory_ = state.directory;
+  live.keeps_ = state.persist != proxy::Persist::Off;
+  live.on_disk_ = folder == state.directory;
+  live.folder_ = std::move(folder);
+  live.max_bytes_ = max_bytes;
+  return live;
+}
+
 Result<> LiveState::restore(const Config::State& state, const std::vector<std::string>& other_folders) {
   const auto bring = [&](std::string_view name, std::string_view snapshot, bool wanted, auto&& copy) -> Result<> {
     bool there = is_file(fmt::format("{}/{}", folder_, name));

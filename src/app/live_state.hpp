@@ -21,6 +21,9 @@ class LiveState {
   // that was killed), else in another folder where it could have been, else the snapshot. The state directory is locked by the caller.
   [[nodiscard]] static Result<LiveState> prepare(const Config::State& state, const LivePlaces& places = {});
 
+  // What another process of this server has prepared: its folder() and max_bytes().
+  [[nodiscard]] static LiveState adopt(const Config::State& state, std::string folder, std::uint64_t max_bytes);
+
   [[nodiscard]] std::string store() const { return folder_ + "/live.store"; }
   [[nodiscard]] std::string tables() const { return folder_ + "/tables.store"; }
   [[nodiscard]] std::string dispatcher() const { return folder_ + "/dispatcher.state"; }

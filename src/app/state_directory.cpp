@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 namespace perdure::app {
 namespace {
@@ -26,22 +27,11 @@ pid_t read_pid(const std::string& path) {
   return pid;
 }
 
-// An edge that was killed leaves engines that die a moment after it. They hold the sockets and the store until then.
-void wait_for_orphans(const std::string& directory) {
-  std::error_code error;
-  const fs::path own = fs::read_symlink("/proc/self/exe", error);
-  for (const char* name : {"engine.pid", "spare.pid"}) {
-    const pid_t pid = read_pid(directory + "/" + name);
-    if (pid <= 1) continue;
-    const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-    if (descriptor < 0) continue;
-    // The number may belong to somebody else by now.
-    if (fs::read_symlink(fmt::format("/proc/{}/exe", pid), error).filename() == own.filename()) {
-      pollfd waiting{descriptor, POLLIN, 0};
-      (void)poll(&waiting, 1, 2000);
-    }
-    close(descriptor);
-  }
+// Engines carry paths of their state directory as arguments, whatever their program is called.
+bool is_engine_of(pid_t pid, const std::string& directory) {
+  std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+  const std::string arguments{std::istreambuf_iterator<char>(file), {}};
+  return arguments.find(directory + "/") != std::string::npos;
 }
 
 // Somebody may have named /tmp or a home directory: such a folder is not ours to close.
@@ -81,8 +71,24 @@ Result<StateDirectory> StateDirectory::open(const std::string& path) {
     const pid_t pid = read_pid(path + "/edge.pid");
     return fail(fmt::format("state.directory {}: another server is using it{}", path, pid > 0 ? fmt::format(" (process {})", pid) : ""));
   }
-  wait_for_orphans(path);
+  wait_for_engines(path);
   return directory;
+}
+
+// They hold the sockets and the store until then.
+void StateDirectory::wait_for_engines(const std::string& directory) {
+  for (const char* name : {"engine.pid", "spare.pid"}) {
+    const pid_t pid = read_pid(directory + "/" + name);
+    if (pid <= 1) continue;
+    const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    if (descriptor < 0) continue;
+    // The number may belong to somebody else by now.
+    if (is_engine_of(pid, directory)) {
+      pollfd waiting{descriptor, POLLIN, 0};
+      (void)poll(&waiting, 1, 2000);
+    }
+    close(descriptor);
+  }
 }
 
 StateDirectory::StateDirectory(StateDirectory&& other) noexcept : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}

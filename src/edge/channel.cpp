@@ -27,6 +27,11 @@ std::string_view name(Death death) {
   return death_names[static_cast<std::size_t>(death)];
 }
 
+std::string_view how(Death death) {
+  constexpr std::array<std::string_view, 5> texts = {"ended", "was told to stop", "was killed", "crashed", "hung"};
+  return texts[static_cast<std::size_t>(death)];
+}
+
 std::optional<Death> death_from(std::string_view name) {
   for (std::size_t i = 0; i < death_names.size(); ++i)
     if (death_names[i] == name) return static_cast<Death>(i);

@@ -13,7 +13,7 @@ namespace perdure::edge {
 
 enum class Message : std::uint8_t {
   // engine to edge
-  Initialised = 1,       // configuration and script are loaded; waits for Attach
+  Initialised = 1,       // text: its Manifest. Configuration and script are loaded; waits for Attach
   InitialiseFailed = 2,  // text: why; the engine exits
   Attached = 3,          // json: recovered, dropped, attach_us, redelivered, quarantined
   AttachFailed = 4,      // text
@@ -22,7 +22,7 @@ enum class Message : std::uint8_t {
   ReloadResult = 7,      // empty: done; else the error text
   // edge to engine
   Attach = 32,      // text: how the engine before ended, see Death
-  Stop = 33,        // finish the batch, close the store, say Stopped, exit
+  Stop = 33,        // finish the batch, close the store, say Stopped, exit; the next engine attaches when it has said so
   RpcRequest = 34,  // id, json
   Reload = 35,
 };
@@ -30,6 +30,7 @@ enum class Message : std::uint8_t {
 // How an engine ended.
 enum class Death : std::uint8_t { None, Planned, Killed, Crashed, Hung };
 [[nodiscard]] std::string_view name(Death death);
+[[nodiscard]] std::string_view how(Death death);  // "was killed", "crashed"
 [[nodiscard]] std::optional<Death> death_from(std::string_view name);
 
 inline constexpr std::size_t channel_message_bytes_max = 16 << 20;  // type and payload

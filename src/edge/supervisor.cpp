@@ -1,22 +1,16 @@
 #include "edge/supervisor.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
+#include <boost/asio/post.hpp>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
-#include <boost/asio/post.hpp>
 #include "base/logging.hpp"
-#include "net/udp_socket.hpp"
 
 namespace perdure::edge {
 
@@ -24,7 +18,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr Duration call_deadline = 5s, stop_deadline = 5s;
+constexpr Duration stop_deadline = 5s;
 constexpr Duration closed_deadline = 500ms;  // an engine that has closed its channel has so long to end by itself
 constexpr Duration quick = 1s;               // an engine that dies sooner than that after it attached is a sign of a crash loop
 
@@ -38,49 +32,33 @@ Duration back_off(std::uint32_t failures, Duration first, Duration most) {
   return std::min<Duration>(first * (std::int64_t{1} << std::min(failures - 1, 20U)), most);
 }
 
-void keep_open_over_exec(int descriptor) {
-  (void)fcntl(descriptor, F_SETFD, 0);
-}
-
 }  // namespace
 
-struct Supervisor::Process {
-  Process(boost::asio::io_context& context, pid_t process_id, int pidfd, int channel_descriptor)
-      : pid(process_id), death(context, pidfd), channel(channel_descriptor), readable(context, channel_descriptor) {}
-  ~Process() { readable.release(); }  // the channel closes it
-
-  pid_t pid;
-  boost::asio::posix::stream_descriptor death;
-  Channel channel;
-  boost::asio::posix::stream_descriptor readable;
-  Phase phase = Phase::Initialising;
-  bool hung = false, gone = false, closed = false;
-  steady_clock::time_point closed_at{};
-  std::string error;
-  steady_clock::time_point since = steady_clock::now();
-};
-
-Supervisor::Supervisor(boost::asio::io_context& context, SupervisorOptions options)
+Supervisor::Supervisor(boost::asio::io_context& context, SupervisorOptions options, UdpSockets sockets,
+                       std::unique_ptr<SharedRegion> region)
     : context_(context),
       options_(std::move(options)),
+      sockets_(std::move(sockets)),
+      region_(std::move(region)),
+      binary_(options_.binary),
       check_timer_(context),
       spare_timer_(context),
       promote_timer_(context),
-      stop_timer_(context) {}
+      stop_timer_(context) {
+  status_.engine_starts = options_.engine_starts;
+}
 
 Supervisor::~Supervisor() {
-  for (auto* process : {engine_.get(), spare_.get()})
-    if (process && !process->gone) {
-      (void)kill(process->pid, SIGKILL);
-      (void)waitpid(process->pid, nullptr, 0);
+  for (auto* process : {engine_.get(), spare_.get(), upgrade_ ? upgrade_->candidate.get() : nullptr})
+    if (process) {
+      process->kill();
+      process->reap();
     }
-  for (const auto& process : leaving_)
-    if (!process->gone) (void)waitpid(process->pid, nullptr, 0);
-  for (const int socket : sockets_) close(socket);
+  for (const auto& process : leaving_) process->reap();
 }
 
 void Supervisor::write_pid(const char* file, pid_t pid) const {
-  if (options_.pid_directory.empty()) return;
+  if (options_.pid_directory.empty() || away_) return;
   const std::filesystem::path path = std::filesystem::path(options_.pid_directory) / file;
   std::error_code ignored;
   if (pid == 0) {
@@ -93,98 +71,51 @@ void Supervisor::write_pid(const char* file, pid_t pid) const {
   std::filesystem::rename(fresh, path, ignored);
 }
 
-Result<> Supervisor::open_sockets() {
-  for (const auto& wanted : options_.udp) {
-    SocketAddress address = wanted;
-    for (std::uint32_t worker = 0; worker < options_.workers; ++worker) {
-      const auto descriptor = net::open_udp_socket(address, options_.receive_buffer_bytes, worker == 0);
-      if (!descriptor) return std::unexpected(descriptor.error());
-      sockets_.push_back(*descriptor);
-      address = net::local_address(*descriptor);
-    }
-    addresses_.push_back(address);
-  }
+Result<> Supervisor::initialise() {
+  auto first = spawn(binary_);
+  if (!first) return std::unexpected(first.error());
+  starting_ = true;
+  away_ = true;  // until start(): neither the store nor the process ids are ours
+  spare_ = std::move(*first);
+  watch(*spare_);
+  arm_check();
+  return run_until([this] { return spare_ && spare_->phase == Phase::Waiting; });
+}
+
+Result<> Supervisor::start(Death before) {
+  death_ = before;
+  if (!spare_)
+    if (auto initialised = initialise(); !initialised) return initialised;
+  away_ = false;
+  need_engine();
+  if (auto started = run_until([this] { return status_.serving; }); !started) return started;
+  starting_ = false;
+  write_pid("edge.pid", getpid());
   return {};
 }
 
-Result<> Supervisor::start() {
-  auto region = SharedRegion::create(options_.workers);
-  if (!region) return std::unexpected(region.error());
-  region_ = std::move(*region);
-  if (auto opened = open_sockets(); !opened) return opened;
-  starting_ = true;
-  auto first = spawn();
-  if (!first) return std::unexpected(first.error());
-  spare_ = std::move(*first);
-  watch(*spare_);
-  engine_wanted_ = true;
-  arm_check();
+Result<> Supervisor::run_until(const std::function<bool()>& so) {
   const auto deadline = steady_clock::now() + options_.attach_deadline;
-  while (!status_.serving && start_error_.empty() && steady_clock::now() < deadline) context_.run_one_for(100ms);
-  starting_ = false;
-  if (status_.serving) {
-    status_.edge = getpid();
-    write_pid("edge.pid", status_.edge);
-    return {};
-  }
+  while (!so() && start_error_.empty() && steady_clock::now() < deadline) context_.run_one_for(100ms);
+  if (so()) return {};
   return fail(start_error_.empty() ? "the engine did not come up in time" : start_error_);
 }
 
-Result<std::unique_ptr<Supervisor::Process>> Supervisor::spawn() {
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return fail(fmt::format("socketpair: {}", std::strerror(errno)));
-  std::string sockets;
-  for (const int socket : sockets_) sockets += fmt::format("{}{}", sockets.empty() ? "" : ",", socket);
-  std::vector<std::string> texts = {options_.binary};
-  texts.insert(texts.end(), options_.engine_arguments.begin(), options_.engine_arguments.end());
-  for (const auto& text :
-       {std::string("--channel"), std::to_string(pair[1]), std::string("--shared"), std::to_string(region_->descriptor())})
-    texts.push_back(text);
-  if (!sockets.empty()) texts.insert(texts.end(), {"--sockets", sockets});
-  std::vector<char*> arguments;
-  for (auto& text : texts) arguments.push_back(text.data());
-  arguments.push_back(nullptr);
-  const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid < 0) {
-    const int error = errno;
-    close(pair[0]);
-    close(pair[1]);
-    return fail(fmt::format("fork: {}", std::strerror(error)));
-  }
-  if (pid == 0) {
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);  // it died before the line above
-    sigset_t none;
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const int signal_number : {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGCHLD}) (void)::signal(signal_number, SIG_DFL);
-    keep_open_over_exec(pair[1]);
-    keep_open_over_exec(region_->descriptor());
-    for (const int socket : sockets_) keep_open_over_exec(socket);
-    execv(options_.binary.c_str(), arguments.data());
-    _exit(127);
-  }
-  close(pair[1]);
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (pidfd < 0) {
-    const int error = errno;
-    (void)kill(pid, SIGKILL);
-    (void)waitpid(pid, nullptr, 0);
-    close(pair[0]);
-    return fail(fmt::format("pidfd_open: {}", std::strerror(error)));
-  }
-  return std::make_unique<Process>(context_, pid, pidfd, pair[0]);
+Result<std::unique_ptr<EngineProcess>> Supervisor::spawn(const std::shared_ptr<const Binary>& binary) {
+  EngineCommand command{binary, options_.engine_arguments, options_.engine_descriptors};
+  command.descriptors.push_back({"--shared", {region_->descriptor()}});
+  command.descriptors.push_back({"--sockets", sockets_.descriptors()});
+  return EngineProcess::spawn(context_, command);
 }
 
-void Supervisor::watch(Process& process) {
+void Supervisor::watch(EngineProcess& process) {
   process.death.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this, &process](boost::system::error_code error) {
     if (!error) on_death(process);
   });
   watch_channel(process);
 }
 
-void Supervisor::watch_channel(Process& process) {
+void Supervisor::watch_channel(EngineProcess& process) {
   process.readable.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this, &process](boost::system::error_code error) {
     if (error || process.gone) return;
     const bool open = process.channel.fill();
@@ -196,14 +127,17 @@ void Supervisor::watch_channel(Process& process) {
   });
 }
 
-void Supervisor::on_message(Process& process, Channel::Received received) {
+void Supervisor::on_message(EngineProcess& process, Channel::Received received) {
   switch (received.type) {
     case Message::Initialised:
       process.phase = Phase::Waiting;
+      process.manifest = Manifest::parse(received.payload);
+      if (upgrade_ && &process == upgrade_->candidate.get()) return candidate_initialised();
       spare_failures_ = 0;
       status_.spare_error.clear();
       if (&process == spare_.get()) write_pid("spare.pid", process.pid);
       if (engine_wanted_) need_engine();
+      try_switch();
       break;
     case Message::InitialiseFailed:
     case Message::AttachFailed:
@@ -213,21 +147,15 @@ void Supervisor::on_message(Process& process, Channel::Received received) {
       if (process.phase == Phase::Attaching) on_attached(process, std::move(received.payload));
       break;
     case Message::Stopped:
-      if (process.phase == Phase::Stopping) stopped_orderly_ = true;
+      if (process.phase == Phase::Stopping) on_stopped(process);
       break;
     case Message::RpcResponse:
-      if (const auto parts = Channel::split_id(received.payload)) {
-        if (const auto found = calls_.find(parts->first); found != calls_.end()) {
-          auto done = std::move(found->second.done);
-          calls_.erase(found);
-          done(std::string(parts->second));
-        }
-      }
+      calls_.on_answer(received.payload);
       break;
     case Message::ReloadResult:
       if (auto done = std::exchange(reloaded_, nullptr)) {
         if (!received.payload.empty()) return done(fail(received.payload));
-        if (spare_ && !spare_->gone) (void)kill(spare_->pid, SIGKILL);  // its successor loads the new files
+        if (spare_) spare_->kill();  // its successor loads the new files
         spare_failures_ = 0;
         done({});
       }
@@ -237,52 +165,76 @@ void Supervisor::on_message(Process& process, Channel::Received received) {
   }
 }
 
-void Supervisor::attach(Process& process) {
+void Supervisor::attach(EngineProcess& process) {
   process.phase = Phase::Attaching;
   process.since = steady_clock::now();
-  if (!process.channel.send(Message::Attach, name(death_))) (void)kill(process.pid, SIGKILL);
+  if (!process.channel.send(Message::Attach, name(death_))) process.kill();
 }
 
 // Brings the next engine to work: the spare if it is ready, else the one that is coming up.
 void Supervisor::need_engine() {
   engine_wanted_ = true;
-  if (engine_ || stopped_) return;
+  if (engine_ || stopped_ || away_) return;
+  if (upgrade_ && upgrade_->step == Upgrade::Step::Switching && upgrade_->candidate) return promote(upgrade_->candidate);
   if (!spare_) {
     if (!spare_pending_) start_spare(back_off(spare_failures_, 100ms, 5s));
     return;
   }
   if (spare_->phase != Phase::Waiting) return;
   const Duration delay = back_off(quick_deaths_ > 3 ? quick_deaths_ - 3 : 0, 10ms, 1s);
-  if (delay == Duration{}) return promote();
+  if (delay == Duration{}) return promote(spare_);
   promote_timer_.expires_after(delay);
   promote_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) promote();
+    if (!error) promote(spare_);
   });
 }
 
-void Supervisor::promote() {
-  if (engine_ || !spare_ || spare_->phase != Phase::Waiting || stopped_) return;
+// `next`: the spare, or the candidate of an upgrade.
+void Supervisor::promote(std::unique_ptr<EngineProcess>& next) {
+  if (engine_ || !next || next->phase != Phase::Waiting || stopped_) return;
   engine_wanted_ = false;
-  engine_ = std::move(spare_);
+  const bool was_spare = &next == &spare_;
+  engine_ = std::move(next);
+  write_pid("engine.pid", engine_->pid);  // first: whoever waits for the end of all engines finds it
   attach(*engine_);
-  write_pid("engine.pid", engine_->pid);
-  write_pid("spare.pid", 0);
+  if (was_spare)
+    write_pid("spare.pid", 0);
+  else
+    candidate_promoted();
 }
 
-void Supervisor::on_attached(Process& process, std::string report) {
+void Supervisor::on_attached(EngineProcess& process, std::string report) {
   process.phase = Phase::Running;
   const auto now = steady_clock::now();
   ++status_.engine_starts;
   status_.serving = true;
   status_.last_death = death_;
-  status_.last_pause = death_ == Death::None ? Duration{} : std::chrono::duration_cast<Duration>(now - death_at_);
+  status_.last_pause = death_at_ == steady_clock::time_point{} ? Duration{} : std::chrono::duration_cast<Duration>(now - death_at_);
+  status_.longest_pause = std::max(status_.longest_pause, status_.last_pause);
   status_.last_attach = std::move(report);
   attached_at_ = now;
   if (death_ != Death::None)
-    log::notice("engine {} has taken over {:.1f} ms after the one before was {}", process.pid,
-                static_cast<double>(status_.last_pause.count()) / 1000, name(death_));
-  for (const auto& [id, call] : calls_) (void)process.channel.send(Message::RpcRequest, Channel::with_id(id, call.json));
+    log::notice("engine {} has taken over {:.1f} ms after the one before {}", process.pid,
+                static_cast<double>(status_.last_pause.count()) / 1000, how(death_));
+  calls_.ask_again(process.channel);
   start_spare({});
+  upgrade_attached();
+  if (const auto serving = std::exchange(taken_back_, nullptr)) serving();
+  try_switch();
+}
+
+// It has let go of the store.
+void Supervisor::on_stopped(EngineProcess& process) {
+  if (stopped_) {
+    stopped_orderly_ = true;
+    return;
+  }
+  stop_timer_.cancel();
+  process.since = steady_clock::now();
+  leaving_.push_back(std::move(engine_));
+  engine_left(Death::Planned, stop_sent_at_);
+  if (released_) return gone_away();
+  need_engine();
 }
 
 void Supervisor::start_spare(Duration delay) {
@@ -292,7 +244,7 @@ void Supervisor::start_spare(Duration delay) {
   spare_timer_.async_wait([this](boost::system::error_code error) {
     spare_pending_ = false;
     if (error || spare_ || stopped_) return;
-    auto process = spawn();
+    auto process = spawn(binary_);
     if (!process) {
       status_.spare_error = process.error().message;
       log::error("no spare engine: {}", status_.spare_error);
@@ -303,67 +255,91 @@ void Supervisor::start_spare(Duration delay) {
   });
 }
 
-void Supervisor::on_death(Process& process) {
+void Supervisor::on_death(EngineProcess& process) {
   // What it said before it ended is still in the channel.
   (void)process.channel.fill();
   while (auto received = process.channel.take()) on_message(process, std::move(*received));
   siginfo_t info{};
   (void)waitid(P_PID, static_cast<id_t>(process.pid), &info, WEXITED);
-  process.gone = true;
   std::erase_if(leaving_, [](const auto& other) { return other->gone; });
-  const bool was_engine = &process == engine_.get();
-  auto& owner = was_engine ? engine_ : spare_;
-  if (owner.get() != &process) return;
-  leaving_.push_back(std::move(owner));  // handlers of this process may still be running: it goes with the next death
+  process.gone = true;
+  process.by_kill = info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+  process.end = fmt::format("{} {}", info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status);
+  auto* const owner = owner_of(process);
+  if (!owner) return;
+  const bool was_engine = owner == &engine_, was_spare = owner == &spare_;
+  leaving_.push_back(std::move(*owner));  // handlers of this process may still be running: it goes with the next death
   if (stopped_) {
     if (!engine_) finish_stop();
     return;
   }
-  if (!was_engine) {
-    write_pid("spare.pid", 0);
-    if (!process.error.empty() || process.phase == Phase::Initialising) {
-      status_.spare_error = process.error.empty() ? "the spare engine ended while it initialised" : process.error;
-      if (starting_)
-        start_error_ = status_.spare_error;
-      else
-        log::error("no spare engine: {}", status_.spare_error);
-      ++spare_failures_;
-    }
-    if (!starting_) start_spare(back_off(spare_failures_, 100ms, 5s));
-    return;
+  if (was_engine)
+    engine_died(process);
+  else if (was_spare)
+    spare_died(process);
+  else
+    candidate_died(process);
+}
+
+// The place that holds it; null: it is leaving.
+std::unique_ptr<EngineProcess>* Supervisor::owner_of(const EngineProcess& process) {
+  if (engine_.get() == &process) return &engine_;
+  if (spare_.get() == &process) return &spare_;
+  return upgrade_ && upgrade_->candidate.get() == &process ? &upgrade_->candidate : nullptr;
+}
+
+void Supervisor::spare_died(const EngineProcess& process) {
+  write_pid("spare.pid", 0);
+  if (!process.error.empty() || process.phase == Phase::Initialising) {
+    status_.spare_error = process.error.empty() ? "the spare engine ended while it initialised" : process.error;
+    if (starting_)
+      start_error_ = status_.spare_error;
+    else
+      log::error("no spare engine: {}", status_.spare_error);
+    ++spare_failures_;
   }
+  if (!starting_) start_spare(back_off(spare_failures_, 100ms, 5s));
+}
+
+void Supervisor::engine_died(const EngineProcess& process) {
   const auto now = steady_clock::now();
-  const bool by_kill = info.si_code == CLD_KILLED && info.si_status == SIGKILL;
-  const bool served = process.phase == Phase::Running;
+  const Death death = process.hung ? Death::Hung : process.by_kill ? Death::Killed : Death::Crashed;
   // Only what ended while it served counts as the death of an engine: one that failed to attach had nothing in work that was not there
   // before.
-  if (served) {
-    death_ = process.hung ? Death::Hung : by_kill ? Death::Killed : Death::Crashed;
-    death_at_ = now;
+  if (process.phase == Phase::Running || process.phase == Phase::Stopping) {
+    stop_timer_.cancel();
+    engine_left(death, now);
     // A kill from outside, however often, is no sign of a crash loop.
     if (now - attached_at_ >= quick)
       quick_deaths_ = 0;
-    else if (death_ != Death::Killed)
+    else if (death != Death::Killed)
       ++quick_deaths_;
-    log::warning("engine {} is gone ({}{})", process.pid, name(death_),
-                 info.si_code == CLD_EXITED ? fmt::format(", exit code {}", info.si_status) : fmt::format(", signal {}", info.si_status));
+    log::warning("engine {} is gone ({}, {})", process.pid, name(death), process.end);
+    if (engine_death_) engine_death_(fmt::format("its engine {} ({})", how(death), process.end));
   } else {
     ++quick_deaths_;
     // One that crashed on what it found is blamed like one that served, so that the next but one goes on without it. One that said why had
     // nothing in work.
     const bool crashed = process.error.empty() || process.hung;
-    if (crashed) death_ = process.hung ? Death::Hung : by_kill ? Death::Killed : Death::Crashed;
-    const std::string why = process.error.empty() ? "it ended while it attached" : process.error;
+    engine_left(crashed ? death : death_, death_at_);
+    const std::string why = process.error.empty() ? fmt::format("it ended while it attached ({})", process.end) : process.error;
     log::error("engine {} could not attach: {}", process.pid, why);
     constexpr std::uint32_t first_attempts = 4;
     if (starting_ && (!crashed || quick_deaths_ >= first_attempts)) start_error_ = why;
   }
+  if (auto done = std::exchange(reloaded_, nullptr)) done(fail("the engine ended during the reload"));
+  upgraded_engine_died(process);
+  if (released_) return gone_away();
+  if (start_error_.empty()) need_engine();
+}
+
+void Supervisor::engine_left(Death death, steady_clock::time_point at) {
+  death_ = death;
+  death_at_ = at;
   status_.serving = false;
   for (std::uint32_t worker = 0; worker < region_->worker_count(); ++worker)
     region_->mark(worker).tick_us.store(0, std::memory_order_relaxed);
   write_pid("engine.pid", 0);
-  if (auto done = std::exchange(reloaded_, nullptr)) done(fail("the engine ended during the reload"));
-  if (start_error_.empty()) need_engine();
 }
 
 void Supervisor::arm_check() {
@@ -384,48 +360,37 @@ void Supervisor::check() {
       if (tick == 0 || tick + static_cast<std::uint64_t>(options_.watchdog.count()) >= now_us) continue;
       log::error("worker {} of engine {} has not ticked for {} ms: it is killed", worker, engine_->pid, (now_us - tick) / 1000);
       engine_->hung = true;
-      (void)kill(engine_->pid, SIGKILL);
+      engine_->kill();
     }
   }
+  for (const auto& process : leaving_)
+    if (!process->gone && now - process->since > closed_deadline) process->kill();
+  check_candidate(now);
   for (auto* process : {engine_.get(), spare_.get()}) {
     const bool slow = process && (process->phase == Phase::Initialising || process->phase == Phase::Attaching);
     if (slow && now - process->since > options_.attach_deadline) {
       process->error = "it took too long";
       process->hung = process->phase == Phase::Attaching;
-      (void)kill(process->pid, SIGKILL);
+      process->kill();
     }
-    if (process && process->closed && now - process->closed_at > closed_deadline) (void)kill(process->pid, SIGKILL);
+    if (process && process->closed && now - process->closed_at > closed_deadline) process->kill();
     if (process && process->channel.wants_write()) (void)process->channel.flush();
   }
-  for (auto at = calls_.begin(); at != calls_.end();) {
-    if (at->second.deadline > now) {
-      ++at;
-      continue;
-    }
-    auto done = std::move(at->second.done);
-    at = calls_.erase(at);
-    done(fail("the engine did not answer within 5 seconds"));
-  }
+  calls_.expire(now);
 }
 
 void Supervisor::call_engine(std::string json, std::function<void(Result<std::string>)> done) {
   if (stopped_) return done(fail("the server is stopping"));
-  const std::uint64_t id = next_call_++;
-  if (engine_ && engine_->phase == Phase::Running) (void)engine_->channel.send(Message::RpcRequest, Channel::with_id(id, json));
-  calls_.emplace(id, Call{std::move(json), std::move(done), steady_clock::now() + call_deadline});
+  calls_.add(std::move(json), std::move(done), engine_ && engine_->phase == Phase::Running ? &engine_->channel : nullptr);
 }
 
 void Supervisor::reload(std::string_view request, std::function<void(Result<>)> done) {
   if (!engine_ || engine_->phase != Phase::Running) return done(fail("no engine is running"));
   if (reloaded_) return done(fail("a reload is in progress"));
+  if (upgrade_ || reserved_) return done(fail("an upgrade is in progress"));
   reloaded_ = std::move(done);
   if (!engine_->channel.send(Message::Reload, request))
     if (auto failed = std::exchange(reloaded_, nullptr)) failed(fail("the engine is gone"));
-}
-
-void Supervisor::fail_calls(const std::string& why) {
-  auto calls = std::exchange(calls_, {});
-  for (auto& [id, call] : calls) call.done(fail(why));
 }
 
 void Supervisor::stop(std::function<void(bool)> stopped) {
@@ -434,32 +399,45 @@ void Supervisor::stop(std::function<void(bool)> stopped) {
   check_timer_.cancel();
   spare_timer_.cancel();
   promote_timer_.cancel();
-  if (spare_ && !spare_->gone) (void)kill(spare_->pid, SIGKILL);
+  if (spare_) spare_->kill();
+  end_upgrade(fail("the server is stopping"));
   if (!engine_) return boost::asio::post(context_, [this] { finish_stop(); });
-  const bool running = engine_->phase == Phase::Running;
+  if (engine_->phase == Phase::Stopping) return;  // it has been told, and the timer runs
+  if (engine_->phase == Phase::Running) return stop_engine();
+  engine_->kill();
+}
+
+void Supervisor::stop_engine() {
   engine_->phase = Phase::Stopping;
-  if (!running || !engine_->channel.send(Message::Stop)) (void)kill(engine_->pid, SIGKILL);
+  stop_sent_at_ = steady_clock::now();
+  if (!engine_->channel.send(Message::Stop)) engine_->kill();
   stop_timer_.expires_after(stop_deadline);
   stop_timer_.async_wait([this](boost::system::error_code error) {
-    if (error || !engine_) return;
+    if (error || !engine_ || engine_->phase != Phase::Stopping) return;
     log::error("engine {} did not stop in time: it is killed", engine_->pid);
-    (void)kill(engine_->pid, SIGKILL);
+    engine_->hung = true;
+    engine_->kill();
   });
 }
 
 void Supervisor::finish_stop() {
   stop_timer_.cancel();
-  fail_calls("the server is stopping");
+  calls_.fail_all("the server is stopping");
   for (const char* file : {"engine.pid", "spare.pid", "edge.pid"}) write_pid(file, 0);
   status_.serving = false;
   if (auto stopped = std::exchange(stopped_, [](bool) {})) stopped(stopped_orderly_);
 }
 
 SupervisorStatus Supervisor::status() const {
+  const auto info = [](const std::unique_ptr<EngineProcess>& process) -> ProcessInfo {
+    if (!process) return {};
+    return {process->pid, process->binary->path(), process->manifest ? process->manifest->version : ""};
+  };
   SupervisorStatus status = status_;
   status.edge = getpid();
-  status.engine = engine_ ? engine_->pid : 0;
-  status.spare = spare_ ? spare_->pid : 0;
+  status.engine = info(engine_);
+  status.spare = info(spare_);
+  status.upgrading = upgrade_ != nullptr || reserved_;
   return status;
 }
 

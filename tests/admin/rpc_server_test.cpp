@@ -7,9 +7,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
+#include <optional>
 #include <thread>
 
 #include "admin/rpc_client.hpp"
@@ -238,6 +243,49 @@ TEST_F(RpcServerTest, LivingServerIsNotReplaced) {
     EXPECT_EQ(started.error().message, path_ + ": another server answers there");
   }
   EXPECT_EQ(client().call("echo", Json::array({1})).value(), Json::array({1}));
+}
+
+TEST_F(RpcServerTest, AnotherServerTakesTheSocketOver) {
+  start(options());
+  const auto in_context = [this](std::function<void()> f) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      f();
+      done.set_value();
+    });
+    done.get_future().wait();
+  };
+  auto before = client();
+  EXPECT_EQ(before.call("echo", Json::array({1})), Json::array({1}));
+  in_context([this] { server_->pause(); });
+  auto between = client();  // waits until somebody accepts
+  ASSERT_TRUE(between.ask("echo", Json::array({2})));
+  EXPECT_FALSE(between.has_answer(50ms));
+  EXPECT_EQ(before.call("echo", Json::array({3})), Json::array({3}));
+  std::optional<RpcServer> next;
+  in_context([&] {
+    next.emplace(context_, options(),
+                 [this](const std::string& line, std::function<void(std::string)> reply) { methods_.dispatch(line, std::move(reply)); });
+    EXPECT_TRUE(next->start(dup(server_->descriptor())));
+    server_->give_away();
+    server_.reset();
+  });
+  EXPECT_EQ(between.answer(10s), Json::array({2}));
+  EXPECT_EQ(client().call("echo", Json::array({4})), Json::array({4}));
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  stop();
+  next.reset();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(RpcServerTest, AServerCanTakeTheSocketBack) {
+  start(options());
+  boost::asio::post(context_, [this] { server_->pause(); });
+  auto waiting = client();
+  ASSERT_TRUE(waiting.ask("echo", Json::array({1})));
+  EXPECT_FALSE(waiting.has_answer(50ms));
+  boost::asio::post(context_, [this] { server_->resume(); });
+  EXPECT_EQ(waiting.answer(10s), Json::array({1}));
 }
 
 TEST_F(RpcServerTest, FileThatIsNoSocketIsLeftAlone) {

@@ -118,7 +118,13 @@ class Server:
     def log_text(self):
         return (self.folder / "log").read_text(errors="replace")
 
+    def edge_pid(self):
+        return int((self.state / "edge.pid").read_text())
+
     def close(self):
+        # After an upgrade of the edge it is another process than the one that was started.
+        if self.process and self.process.poll() is not None and (self.state / "edge.pid").exists():
+            self.command("stop")
         if self.process and self.process.poll() is None:
             # In an orderly way, so that nothing stays behind on tmpfs.
             self.process.terminate()

@@ -33,7 +33,9 @@ class FakeEngine {
       (void)channel_.send(Message::InitialiseFailed, "routes.lua:3: no such function");
       return 1;
     }
-    (void)channel_.send(Message::Initialised);
+    if (mode_ == "mute") pause();
+    if (mode_ == "crash-at-start") std::abort();
+    (void)channel_.send(Message::Initialised, manifest());
     for (;;) {
       pollfd waiting{channel_.descriptor(), POLLIN, 0};
       (void)poll(&waiting, 1, 10);
@@ -46,12 +48,21 @@ class FakeEngine {
   }
 
  private:
+  [[nodiscard]] std::string manifest() const {
+    if (mode_ == "no-manifest") return "";
+    if (mode_ == "other-layout") return "version 9\nlayout store 1\nlayout call 9 8\n";
+    if (mode_ == "newer") return "version 2\nlayout store 1\nlayout call 2 1\n";
+    return "version 1\nlayout store 1\nlayout call 1\n";
+  }
+
   std::optional<int> on_message(const Channel::Received& received) {
     switch (received.type) {
       case Message::Attach:
         return attach(received.payload);
       case Message::Stop:
         if (mode_ == "deaf") return std::nullopt;
+        if (mode_ == "crash-at-stop") std::abort();
+        if (lock_ >= 0) close(lock_);
         (void)channel_.send(Message::Stopped);
         return 0;
       case Message::RpcRequest:
@@ -73,8 +84,8 @@ class FakeEngine {
     }
     if (mode_ == "crash") std::abort();
     // What a store would do: one process at a time.
-    const int lock = open((folder_ + "/lock").c_str(), O_RDWR | O_CREAT, 0600);
-    if (flock(lock, LOCK_EX | LOCK_NB) != 0) std::ofstream(folder_ + "/two-at-once") << getpid();
+    lock_ = open((folder_ + "/lock").c_str(), O_RDWR | O_CREAT, 0600);
+    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) std::ofstream(folder_ + "/two-at-once") << getpid();
     std::ofstream(folder_ + "/deaths", std::ios::app) << death << '\n';
     attached_ = true;
     region_->mark(0).tick_us.store(monotonic_us());
@@ -88,6 +99,7 @@ class FakeEngine {
   std::unique_ptr<SharedRegion> region_;
   std::string mode_;
   bool attached_ = false;
+  int lock_ = -1;
 };
 
 }  // namespace

@@ -1,0 +1,61 @@
+#include "app/upgrade_methods.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace perdure::app {
+namespace {
+
+using admin::Json;
+using admin::rpc_fail;
+using admin::RpcResult;
+
+constexpr std::int64_t patience_ms_most = 3'600'000;
+
+Result<edge::UpgradeRequest> read_request(const Json& params, const UpgradeDefaults& defaults) {
+  edge::UpgradeRequest request;
+  request.probation = defaults.probation;
+  const Json& binary = admin::parameter(params, 0, "binary");
+  if (!binary.is_null() && (!binary.is_string() || binary.get<std::string>().empty() || binary.get<std::string>().front() != '/'))
+    return fail("`binary` is an absolute path");
+  request.binary = binary.is_null() ? defaults.binary : binary.get<std::string>();
+  const Json& patience = admin::parameter(params, 1, "patience_ms");
+  if (!patience.is_null()) {
+    if (!patience.is_number_integer() || patience < 1 || patience > patience_ms_most)
+      return fail(fmt::format("`patience_ms` is 1 to {}", patience_ms_most));
+    request.patience = std::chrono::milliseconds(patience.get<std::int64_t>());
+  }
+  const Json& one_way = admin::parameter(params, 2, "one_way");
+  if (!one_way.is_null() && !one_way.is_boolean()) return fail("`one_way` is true or false");
+  request.one_way = one_way == true;
+  return request;
+}
+
+}  // namespace
+
+void add_upgrade_methods(admin::MethodTable& methods, UpgradeDefaults defaults, UpgradeTargets targets) {
+  methods.add_late("upgrade", [defaults = std::move(defaults), targets](const Json& params, const admin::MethodTable::Done& done) {
+    auto* const running = targets.supervisor();
+    if (!running) return done(rpc_fail("the server is starting"));
+    const auto request = read_request(params, defaults);
+    if (!request) return done(rpc_fail(request.error().message, admin::rpc_code::invalid_params));
+    const Json& edge = admin::parameter(params, 3, "edge");
+    if (edge == true) return targets.upgrade_edge(*request, done);
+    if (!edge.is_null() && edge != false) return done(rpc_fail("`edge` is true or false", admin::rpc_code::invalid_params));
+    running->upgrade(*request, [done, running](const Result<edge::UpgradeReport>& report) {
+      if (!report) return done(rpc_fail(report.error().message));
+      done(Json{{"version", report->version},
+                {"binary", report->binary},
+                {"pause_us", report->pause.count()},
+                {"longest_pause_us", running->status().longest_pause.count()}});
+    });
+  });
+  methods.add("upgrade.progress", [supervisor = targets.supervisor](const Json&) -> RpcResult {
+    auto* const running = supervisor();
+    if (!running) return rpc_fail("the server is starting");
+    return Json{{"running", running->status().upgrading}, {"steps", running->upgrade_steps()}};
+  });
+}
+
+}  // namespace perdure::app
