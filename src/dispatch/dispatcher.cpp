@@ -1,6 +1,7 @@
 #include "dispatch/dispatcher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/case.hpp"
 #include "base/logging.hpp"
@@ -120,6 +121,7 @@ bool Dispatcher::update_state(std::int32_t set, std::string_view uri, std::uint8
   while (old != next && !state_.exchange(destination->slot, old, next));
   if (old.flags != next.flags)
     log::notice("dispatcher: set {} {} {} -> {}", set, destination->uri, state_text(old.flags), state_text(next.flags));
+  note_change(*destination, old.flags, next.flags);
   return true;
 }
 
@@ -132,7 +134,22 @@ bool Dispatcher::set_state(std::int32_t set, std::string_view uri, std::uint8_t 
   while (!state_.exchange(destination->slot, old, next)) {
   }
   log::notice("dispatcher: set {} {} {} -> {} by command", set, destination->uri, state_text(old.flags), state_text(next.flags));
+  note_change(*destination, old.flags, next.flags);
   return true;
+}
+
+void Dispatcher::note_change(const Destination& destination, std::uint8_t before, std::uint8_t after) {
+  const bool up = dispatch::is_usable(after);
+  if (up == dispatch::is_usable(before) || !collecting_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(changes_mutex_);
+  if (changes_.size() < changes_max) changes_.push_back({.uri = destination.uri, .up = up});
+  changed_.store(true, std::memory_order_release);
+}
+
+std::vector<Dispatcher::Change> Dispatcher::take_changes() {
+  if (!changed_.exchange(false, std::memory_order_acq_rel)) return {};
+  const std::lock_guard lock(changes_mutex_);
+  return std::exchange(changes_, {});
 }
 
 Selection Dispatcher::is_from_list(const SocketAddress& source, Transport transport, std::optional<std::int32_t> set, unsigned mode) const {

@@ -114,12 +114,23 @@ class Dispatcher {
   // Drops the loads that have expired, a part of the table per call. One worker calls it about once a second.
   void on_tick(Time now);
 
+  // A destination can be chosen again, or no more.
+  struct Change {
+    std::string uri;
+    bool up = false;
+  };
+  // From now on changes are kept for take_changes(), at most changes_max; those that come then are lost, and logged like all.
+  static constexpr std::size_t changes_max = 1024;
+  void collect_changes() { collecting_.store(true, std::memory_order_release); }
+  [[nodiscard]] std::vector<Change> take_changes();
+
   [[nodiscard]] std::vector<DestinationView> view() const;
   [[nodiscard]] std::shared_ptr<const List> list() const { return list_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint8_t flags_of(const Destination& destination) const;
   [[nodiscard]] const DispatcherOptions& options() const { return options_; }
 
  private:
+  void note_change(const Destination& destination, std::uint8_t before, std::uint8_t after);
   [[nodiscard]] std::size_t choose(const Set& set, Algorithm algorithm, const SelectKeys& keys, Random& random) const;
   [[nodiscard]] std::size_t least_loaded(const Set& set) const;
   [[nodiscard]] std::size_t by_relative_weight(const Set& set, Random& random) const;
@@ -127,6 +138,10 @@ class Dispatcher {
   const DispatcherOptions options_;
   StateFile state_;
   std::mutex replace_mutex_;
+  std::atomic<bool> collecting_{false};
+  std::atomic<bool> changed_{false};
+  std::mutex changes_mutex_;
+  std::vector<Change> changes_;
   std::atomic<std::shared_ptr<const List>> list_;
 };
 

@@ -124,6 +124,7 @@ void Prober::start(const Destination& destination, Time now, proxy::Proxy& proxy
               .interval = options.t1,
               .retransmit_at = is_reliable(destination.transport) ? never : now + options.t1,
               .expire_at = now + 64 * options.t1};
+  if (!proxy.run_local_request(probe.request, now, outputs)) return;
   outputs.send({.bytes = outputs.copy(probe.request), .destination = probe.destination, .socket = probe.socket, .server_name = {}});
   next_deadline_ = std::min({next_deadline_, probe.retransmit_at, probe.expire_at});
   probes_.insert_or_assign(branch, std::move(probe));

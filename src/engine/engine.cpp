@@ -7,6 +7,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
+#include <vector>
 
 #include "base/assert.hpp"
 #include "base/logging.hpp"
@@ -72,10 +74,17 @@ Result<EngineReport> Engine::attach(edge::Death death) {
   options_.proxy.secret = surviving().secret();
   const proxy::Stores stores(*stores_.back(), options_.persist == proxy::Persist::Routes ? stores_.front().get() : nullptr);
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, stores));
-  for (const auto& worker : workers_) worker->attach(now());
+  attach_workers();
   redeliver();
   report_.attach_duration = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
   return report_;
+}
+
+// They share nothing, so each takes over its part in a thread of its own.
+void Engine::attach_workers() {
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < workers_.size(); ++i) helpers.emplace_back([this, i] { workers_[i]->attach(now()); });
+  workers_.front()->attach(now());
 }
 
 void Engine::put_poison_aside(edge::Death death) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -35,6 +36,10 @@ struct EngineOptions {
   std::function<Result<>(Time now)> on_opened;
   // No worker runs any more, and all are still there: who wakes their callbacks from other threads ends here. May be empty.
   std::function<void()> on_joined;
+  // The worker's proxy has attached, no worker runs yet. May be empty.
+  std::function<void(std::uint32_t worker, Time now, proxy::Proxy&, proxy::Outputs&)> on_worker_attached;
+  // A line for the accounting log, in the thread of a worker or of attach(). May be empty.
+  std::function<void(std::string_view line)> on_account;
   // In the worker's thread about every 50 ms, with what it sends: probes and the like. May be empty.
   std::function<void(std::uint32_t worker, Time now, proxy::Proxy&, proxy::Outputs&)> on_worker_tick;
 };
@@ -82,6 +87,7 @@ class Engine {
  private:
   friend class Worker;
   [[nodiscard]] Result<> open_stores();
+  void attach_workers();
   void put_poison_aside(edge::Death death);
   void quarantine_message(std::string_view bytes, const SocketAddress& source, std::uint64_t sequence, edge::Death death);
   void redeliver();

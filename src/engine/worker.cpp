@@ -78,6 +78,7 @@ void Worker::attach(Time now) {
   again_ = true;
   if (rings_) old_messages_end_ = rings_->published();
   proxy_->attach(now, outputs_);
+  if (engine_.options_.on_worker_attached) engine_.options_.on_worker_attached(index_, now, *proxy_, outputs_);
   finish_batch();
 }
 
@@ -359,6 +360,8 @@ void Worker::finish_batch() {
     }
     for (const auto& send : outputs_.sends())
       if (sockets_[send.socket] < 0) send_message(send);
+    if (engine_.options_.on_account)
+      for (const auto line : outputs_.account_lines()) engine_.options_.on_account(line);
     outputs_.clear();
   }
   if (rings_) rings_->commit();

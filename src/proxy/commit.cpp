@@ -1,6 +1,7 @@
 // Between the core and the store: loading, committing, and what a commit lets out.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "proxy/context_codec.hpp"
@@ -39,7 +40,9 @@ void shed(Work& work) {
         branch.state == State::Calling || branch.state == State::Trying || branch.state == State::Proceeding || cancel_open(branch);
   }
   if (answered) {
-    header.request = {};
+    // The caller may be sent a 2xx again, with the addresses that it knows.
+    const bool restores = header.state == State::Accepted && (header.switches & (transaction::from_replaced | transaction::to_replaced));
+    if (!restores) header.request = {};
     header.targets = {};
     if (!cancel_possible) header.cancel_headers = {};
   }
@@ -84,6 +87,7 @@ bool Proxy::Impl::load(store::RecordId id, Work& work) {
   work.emit = 0;
   work.written_count = 0;
   work.no_room = false;
+  work.answer = nullptr;
   work.created = false;
   if (records.sent_sequence(id) >= records.sequence(id)) work.header.pending = 0;
   if (work.header.branches) {
@@ -100,14 +104,12 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
   auto& partition = store_.partition(work.partition);
   auto& header = work.header;
   if (!work.created && finished(work) && !work.emit) {
-    wheel_.cancel(work.id.value);
-    if (const auto found = index_.find(header.key); found != index_.end() && found->second == work.id) index_.erase(found);
     abandon_written(work, false);
-    if (header.switches & transaction::takes_late_branches) take_from_silo(work);
-    if (routes_) erase_routes(work);
-    partition.erase<TransactionHeader>(work.id);
+    erase(work);
     return true;
   }
+  std::string unsaved_line;
+  if (account_is_due(work)) unsaved_line = make_account_line(work, outputs);
   header.pending |= work.emit;
   if (routes_ && !update_routes(work, outputs)) {
     if (!work.created) abandon_written(work, false);
@@ -137,8 +139,17 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
   wheel_.schedule(work.id.value, deadline(header, {work.branches.data(), header.branch_count}));
   // Persist, then speak: from here on the outputs are justified by what stands in the store.
   emit(work, work.emit, outputs, request);
+  if (!unsaved_line.empty()) outputs.account(outputs.copy(unsaved_line));
   work.emit = 0;
   return true;
+}
+
+void Proxy::Impl::erase(Work& work) {
+  wheel_.cancel(work.id.value);
+  if (const auto found = index_.find(work.header.key); found != index_.end() && found->second == work.id) index_.erase(found);
+  if (work.header.switches & transaction::takes_late_branches) take_from_silo(work);
+  if (routes_) erase_routes(work);
+  store_.partition(work.partition).erase<TransactionHeader>(work.id);
 }
 
 void Proxy::Impl::abandon_written(Work& work, bool committed) {
@@ -177,6 +188,7 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
   if (!bits) return;
   const auto& header = work.header;
   unsent_.push_back(work.id);
+  if (bits & transaction::pending_account) emit_account_line(work, outputs);
   const auto to_branch = [&](std::string_view bytes, const Branch& branch) {
     if (bytes.empty()) return;
     Send send{bytes, branch.destination, socket_from(branch.socket_key), branch.connection, {}};
@@ -210,8 +222,8 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
     }
   }
   // Last: a caller who has it repeats the request no more, so what it announces must have left.
-  if ((bits & transaction::pending_response) && !header.response && header.request && header.method == sip::Method::Invite &&
-      !(header.switches & transaction::no_trying))
+  if ((bits & transaction::pending_response) && !header.response && header.request && header.status < 200 &&
+      header.method == sip::Method::Invite && !(header.switches & transaction::no_trying))
     emit_trying(work, outputs, request);
 }
 
@@ -238,7 +250,26 @@ void Proxy::Impl::save_context(RoutingContext& context) {
   bytes.clear();
   encode_context(context, bytes);
   if (bytes == read(work, work.header.context)) return;
-  work.header.context = write(work, bytes);
+  const auto blob = write(work, bytes);
+  if (!blob && !bytes.empty()) return;  // no room: what is there stays
+  // A step may save several times: what it wrote before has never been referred to by a commit.
+  const auto end = work.written.begin() + static_cast<std::ptrdiff_t>(work.written_count);
+  if (const auto old = std::find(work.written.begin(), end, work.header.context); work.header.context && old != end) {
+    store_.partition(work.partition).abandon(*old);
+    *old = work.written[--work.written_count];
+  }
+  work.header.context = blob;
+}
+
+void Proxy::Impl::save_context_without_edits(RoutingContext& context) {
+  FrameScope scope(*this, *context.outputs);
+  RoutingContext& stored = scope.frame.context;
+  stored.work = context.work;
+  stored.edits = &scope.frame.edits;
+  load_context(stored);
+  auto* const edits = std::exchange(context.edits, stored.edits);
+  save_context(context);
+  context.edits = edits;
 }
 
 void Proxy::Impl::load_context(RoutingContext& context) {

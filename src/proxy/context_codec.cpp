@@ -54,7 +54,7 @@ static_assert(sizeof(TimerSettings) == 24 && std::is_trivially_copyable_v<TimerS
 
 TimerSettings stored_timers(std::string_view bytes) {
   TimerSettings timers;
-  if (bytes.size() >= timers_at + sizeof timers && bytes[0] == 2) std::memcpy(&timers, bytes.data() + timers_at, sizeof timers);
+  if (bytes.size() >= timers_at + sizeof timers && bytes[0] >= 2) std::memcpy(&timers, bytes.data() + timers_at, sizeof timers);
   return timers;
 }
 
@@ -64,10 +64,12 @@ void encode_context(const RoutingContext& context, std::string& out) {
                      context.request_uri_route.empty() && context.upstream_headers.empty() && context.variables.empty() &&
                      (!context.edits || context.edits->empty());
   // What older programs can read stays as they wrote it.
-  const bool more = context.timers != TimerSettings{} || !context.armed.branch_failure.empty() || !context.silo_key.empty();
+  const bool line = !context.account_line.empty();
+  const bool more = line || context.timers != TimerSettings{} || !context.armed.branch_failure.empty() || !context.silo_key.empty();
   if (plain && !more) return;
-  put_number<std::uint8_t>(out, more ? 2 : 1);  // version
-  put_number<std::uint8_t>(out, static_cast<std::uint8_t>((context.record_route ? 1 : 0) | (context.local_rport ? 2 : 0)));
+  put_number<std::uint8_t>(out, line ? 3 : more ? 2 : 1);  // version
+  put_number<std::uint8_t>(out, static_cast<std::uint8_t>((context.record_route ? 1 : 0) | (context.local_rport ? 2 : 0) |
+                                                          (context.branch_failure_spent ? 4 : 0)));
   put_number<std::uint8_t>(out, context.routes_removed);
   put_number<std::uint8_t>(out, context.max_forwards_added);
   if (more) put_number(out, context.timers);
@@ -86,6 +88,7 @@ void encode_context(const RoutingContext& context, std::string& out) {
   if (!more) return;
   put(out, context.armed.branch_failure);
   put(out, context.silo_key);
+  if (line) put(out, context.account_line);
 }
 
 bool decode_context(std::string_view bytes, RoutingContext& context) {
@@ -93,17 +96,19 @@ bool decode_context(std::string_view bytes, RoutingContext& context) {
   Reader reader(bytes);
   std::uint8_t version = 0, flags = 0;
   std::string_view edits;
-  if (!reader.number(version) || (version != 1 && version != 2) || !reader.number(flags) || !reader.number(context.routes_removed) ||
+  if (!reader.number(version) || version < 1 || version > 3 || !reader.number(flags) || !reader.number(context.routes_removed) ||
       !reader.number(context.max_forwards_added))
     return false;
-  if (version == 2 && !reader.number(context.timers)) return false;
+  if (version >= 2 && !reader.number(context.timers)) return false;
   context.record_route = (flags & 1) != 0;
   context.local_rport = (flags & 2) != 0;
+  context.branch_failure_spent = (flags & 4) != 0;
   if (!reader.text(context.armed.branch) || !reader.text(context.armed.reply) || !reader.text(context.armed.failure) ||
       !reader.text(context.record_route_params) || !reader.text(context.request_uri_route) || !reader.text(context.upstream_headers) ||
       !reader.text(context.variables) || !reader.text(edits))
     return false;
-  if (version == 2 && (!reader.text(context.armed.branch_failure) || !reader.text(context.silo_key))) return false;
+  if (version >= 2 && (!reader.text(context.armed.branch_failure) || !reader.text(context.silo_key))) return false;
+  if (version == 3 && !reader.text(context.account_line)) return false;
   if (!reader.done()) return false;
   return !context.edits || edits.empty() || context.edits->decode(edits);
 }

@@ -2,9 +2,10 @@
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp and next_hop.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and
 //   17, undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp
-//   (store), attach.cpp (restart), input.cpp (dispatch of inputs), apply_changes.cpp (messages that a script rewrites), settings.cpp
-//   (timers and switches of one transaction), other_transactions.cpp and local_requests.cpp (what a script does beside its own
-//   transaction).
+//   (store), attach.cpp (restart), input.cpp (dispatch of inputs), apply_changes.cpp (messages that a script
+//   rewrites), settings.cpp (timers and switches of one transaction),
+//   other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction), events.cpp (callbacks
+//   without a message from outside), branch_failure.cpp (failures of single branches).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
@@ -88,6 +89,7 @@ class Proxy::Impl {
 
   // ---- route_processing.cpp ----
   int loose_route(RoutingContext& context);
+  int take_routes(RoutingContext& context);
   // Text of our Record-Route lines for a request that came by one socket and leaves by another.
   void append_record_route(const RoutingContext& context, const Target& target, std::uint16_t out_socket, std::string& out) const;
   // The socket that a Record-Route URI of ours names.
@@ -101,7 +103,7 @@ class Proxy::Impl {
                        sip::Edits& edits, std::uint32_t breadth, std::string& out) const;
   [[nodiscard]] bool add_branch(RoutingContext& context, const Target& target, std::uint32_t breadth);
   void start_next_targets(RoutingContext& context);
-  static void begin_attempt(RoutingContext& context, std::size_t first);
+  static void begin_attempt(Work& work, std::size_t first);
   [[nodiscard]] std::optional<std::uint32_t> share_breadth(const sip::Message& request, std::uint32_t branches) const;
 
   // ---- next_hop.cpp ----
@@ -117,11 +119,22 @@ class Proxy::Impl {
 
   // ---- response_context.cpp ----
   void pass_up(Frame& frame, std::size_t branch, Time now);
+  // It has failed or answered: nothing waits for it any more. One whose time is over counts as failed while its CANCEL is still on its way.
+  [[nodiscard]] static bool is_over(const transaction::Branch& branch);
   void branch_failed(Work& work, Time now, RoutingContext& context);  // after every final non-2xx: are all done?
   void send_best(Work& work, Time now, RoutingContext& context);
   [[nodiscard]] int best_branch(const Work& work) const;
 
+  // ---- branch_failure.cpp ----
+  // Branches that have failed and whose failure a route wants to see (t_on_branch_failure).
+  [[nodiscard]] static bool has_unreported_failure(std::span<const transaction::Branch> branches);
+  void run_branch_failure_routes(Work& work, Time now, RoutingContext& cause);
+  // The context of a route that runs because that branch has failed.
+  void begin_failure_context(RoutingContext& context, std::size_t branch, RouteKind kind);
+
   void finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran);
+  // What t_drop_replies has said; true: the run has not relayed, and now there is nothing to answer with.
+  [[nodiscard]] static bool drop_replies(Work& work, const RoutingContext& context);
 
   // ---- waiting.cpp: runs that wait, and those that the process before has not ended ----
   [[nodiscard]] std::uint64_t begin_wait(RoutingContext& context, Time deadline);
@@ -131,6 +144,8 @@ class Proxy::Impl {
   [[nodiscard]] bool is_waiting(store::RecordId id) const { return waiting_records_.contains(id.value); }
   // Neither answered nor with a branch that is open: a route has to say how it goes on. If none waits, the process that ran it has ended.
   [[nodiscard]] static bool awaits_route(const transaction::TransactionHeader& header, std::span<const transaction::Branch> branches);
+  // Of a transaction whose route has been busy: branches may have failed.
+  void look_at_failures(Work& work, Time now, Outputs& outputs);
   // Runs that route from its begin.
   void route_again(Work& work, Time now, Outputs& outputs);
 
@@ -173,8 +188,8 @@ class Proxy::Impl {
   int cancel_call(RoutingContext& context, std::string_view call_id, std::string_view cseq, std::uint32_t flags, std::uint16_t reason);
   int reply_call(RoutingContext& context, std::string_view call_id, std::string_view cseq, std::uint16_t code, std::string_view reason);
   int continue_suspended(RoutingContext& cause, store::RecordId id, std::uint32_t label, std::string_view route);
-  // frame.work is loaded: frame.context becomes that of its request route. False: the request is not there any more.
-  [[nodiscard]] bool begin_stored_request(Frame& frame, Time now);
+  // frame.context becomes that of the request route of `work`. False: the request is not there any more.
+  [[nodiscard]] bool begin_stored_request(Frame& frame, Work& work, Time now);
   void put_in_silo(store::RecordId id, std::string_view key);
   void take_from_silo(const Work& work);
   void attach_silo(store::RecordId id, const transaction::TransactionHeader& header, Outputs& outputs);
@@ -183,6 +198,29 @@ class Proxy::Impl {
                       std::span<const Target> targets);
   int append_from_silo(RoutingContext& cause, std::string_view key, std::span<const Target> targets);
   [[nodiscard]] bool has_branch_to(const Work& work, std::string_view uri, Outputs& outputs);
+
+  // ---- accounting.cpp ----
+  [[nodiscard]] bool account_is_due(const Work& work) const;
+  // Of the transaction's final response, which this step commits. Keeps it with the transaction, so that an attach can write it; the line
+  // itself if there is no room for it.
+  [[nodiscard]] std::string make_account_line(Work& work, Outputs& outputs);
+  void emit_account_line(const Work& work, Outputs& outputs);
+  void append_account_fields(const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view to_tag,
+                             std::string& line) const;
+  int account(RoutingContext& context, std::string_view comment);
+
+  // ---- replaced_addresses.cpp: From and To that a script has replaced (KSR.uac) ----
+  int replace_address(RoutingContext& context, RoutingContext::Address which, std::string_view display, std::string_view uri);
+  int restore_address(RoutingContext& context, RoutingContext::Address which);
+  [[nodiscard]] std::uint64_t mask_seed(std::string_view tag) const;
+  void restore_addresses(RoutingContext& context);  // of a request in a dialog, by what our Route says
+  void restore_in_response(const Work& work, const sip::Message& response, sip::Edits& edits, Outputs& outputs);
+
+  // ---- events.cpp: callbacks for what is no message from outside ----
+  bool run_event(const ScriptEvent& event, Time now, Outputs& outputs);
+  void finish_event(RoutingContext& context, bool ran);
+  bool run_local_request(std::string& request, Time now, Outputs& outputs);
+  bool with_message(RoutingContext& context, RoutingContext::Other which, const std::function<void(RoutingContext&)>& f);
 
   // ---- local_requests.cpp: requests of our own ----
   int send_request(RoutingContext& context, const LocalRequest& request);
@@ -218,6 +256,8 @@ class Proxy::Impl {
   bool commit(Work& work, Outputs& outputs, const sip::Message* request = nullptr);
   // Gives back the blobs of this step that the committed header does not refer to; all of them if nothing was committed.
   void abandon_written(Work& work, bool committed);
+  // Ends a transaction: nothing is left of it. What was written for it since the last commit has been abandoned.
+  void erase(Work& work);
   // Takes back what a transaction that was never committed had taken.
   void discard(Work& work);
   void emit(const Work& work, std::uint64_t bits, Outputs& outputs, const sip::Message* request = nullptr);
@@ -227,6 +267,8 @@ class Proxy::Impl {
   [[nodiscard]] store::BlobRef write(Work& work, std::string_view bytes);
   void save_context(RoutingContext& context);
   void save_attempt(RoutingContext& context);
+  // All but the edits, which stay those of the request route.
+  void save_context_without_edits(RoutingContext& context);
   void load_context(RoutingContext& context);
 
   // ---- attach.cpp ----

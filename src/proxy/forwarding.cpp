@@ -12,6 +12,10 @@ namespace perdure::proxy {
 using transaction::Branch;
 using transaction::State;
 
+namespace {
+constexpr std::uint16_t address_switches = transaction::from_replaced | transaction::to_replaced;
+}
+
 void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& target, const NextHop& hop,
                                   std::string_view branch_parameter, sip::Edits& edits, std::uint32_t breadth, std::string& out) const {
   const sip::Message& request = *context.message;
@@ -89,11 +93,14 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.request_uri_route = context.request_uri_route;
     inner.armed = context.armed;
     inner.timers = context.timers;
+    inner.branch_failure_spent = context.branch_failure_spent;
+    inner.switches = context.switches & address_switches;
     inner.variables = context.variables;
     inner.transaction = context.transaction;
     inner.branch = static_cast<int>(index);
     if (!runner_.run(inner, RouteKind::Branch, context.armed.branch)) ++counters_.script_errors;
     context.timers = inner.timers;
+    context.switches |= inner.switches;
     if (inner.variables_changed) {
       context.variables = inner.variables;
       context.variables_changed = true;
@@ -110,6 +117,8 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
   branch.destination = hop->address;
   branch.flags = flags;
   branch.q = chosen->q;
+  header.switches |= context.switches & address_switches;
+  branch.reports_failure = !context.armed.branch_failure.empty() && !context.branch_failure_spent;
   const auto parameter =
       transaction::BranchParameter{work.id.value, static_cast<std::uint8_t>(index), header.nonce, header.loop_hash}.text();
   auto& text = scope.frame.scratch;
@@ -169,16 +178,11 @@ void Proxy::Impl::start_next_targets(RoutingContext& context) {
   waiting.clear();
 }
 
-// What the branches from `first` on have in common, and what their coming means for those before.
-void Proxy::Impl::begin_attempt(RoutingContext& context, std::size_t first) {
-  Work& work = *context.work;
+// The branches from `first` on are an attempt of their own.
+void Proxy::Impl::begin_attempt(Work& work, std::size_t first) {
   if (first == 0) return;
   const std::uint8_t last = work.branches[first - 1].attempt;
   for (std::size_t i = first; i < work.header.branch_count; ++i) work.branches[i].attempt = static_cast<std::uint8_t>(last + 1);
-  using Drop = RoutingContext::Drop;
-  if (context.drop_replies == Drop::None) return;
-  for (std::size_t i = 0; i < first; ++i)
-    if (context.drop_replies == Drop::All || work.branches[i].attempt == last) work.branches[i].dropped = 1;
 }
 
 int Proxy::Impl::relay(RoutingContext& context) {
@@ -190,6 +194,9 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   if (request.method() == sip::Method::Ack) return forward_stateless(context);
   if (context.work && (context.work->header.canceled || context.work->header.status >= 200)) return -1;
+  // 16.7 item 5: after a 6xx no new branches.
+  if (context.kind == RouteKind::BranchFailure && context.status >= 600 && !(context.work->header.switches & transaction::no_6xx))
+    return -1;
   const bool silent = ((context.work ? context.work->header.switches : context.switches) & transaction::no_internal_reply) != 0;
   const auto refusal = validate(context);
   if (refusal.code) {
@@ -221,7 +228,7 @@ int Proxy::Impl::relay(RoutingContext& context) {
     context.more_targets.insert(context.more_targets.begin(), context.target);
     start_next_targets(context);
   }
-  if (work.header.branch_count > before) save_attempt(context);
+  if (work.header.branch_count > before && !work.no_room) save_attempt(context);
   if (work.no_room && context.kind != RouteKind::Request) {
     // The best response so far goes upstream. What was written is given back at the commit.
     for (std::size_t i = before; i < work.header.branch_count; ++i) work.emit &= ~transaction::pending_request(i);
@@ -244,10 +251,15 @@ int Proxy::Impl::relay(RoutingContext& context) {
     }
     return -1;
   }
-  begin_attempt(context, before);
+  if (context.kind == RouteKind::BranchFailure) {
+    // It takes the place of the one that has failed.
+    for (std::size_t i = before; i < work.header.branch_count; ++i)
+      work.branches[i].attempt = work.branches[static_cast<std::size_t>(context.branch)].attempt;
+  } else {
+    begin_attempt(work, before);
+  }
   context.relayed = true;
   context.finished = true;
-  if (context.kind == RouteKind::Failure) work.header.given_up = before;  // the best response of this attempt will go upstream
   if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite && !(work.header.switches & transaction::no_trying))
     work.emit |= transaction::pending_response;      // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
@@ -259,16 +271,11 @@ int Proxy::Impl::relay(RoutingContext& context) {
 // The headers that a failure route changes are for its own attempt, and targets of it that wait for their turn. The next failure route
 // begins with those of the request route again.
 void Proxy::Impl::save_attempt(RoutingContext& context) {
-  Work& work = *context.work;
-  if (context.kind != RouteKind::Failure || work.header.targets) return save_context(context);
-  FrameScope scope(*this, *context.outputs);
-  RoutingContext& stored = scope.frame.context;
-  stored.work = &work;
-  stored.edits = &scope.frame.edits;
-  load_context(stored);
-  auto* const edits = std::exchange(context.edits, stored.edits);
-  save_context(context);
-  context.edits = edits;
+  const bool of_failure = context.kind == RouteKind::Failure || context.kind == RouteKind::BranchFailure;
+  if (of_failure && !context.work->header.targets)
+    save_context_without_edits(context);
+  else
+    save_context(context);
 }
 
 // In the request route the store has no room for a branch or for what the script has set.

@@ -13,7 +13,7 @@ std::vector<TransactionView> Proxy::Impl::transactions(std::size_t limit, Time n
   Outputs unused;
   for (std::uint32_t index = worker_; index < store_.partition_count() && views.size() < limit; index += worker_count_) {
     store_.partition(index).for_each<TransactionHeader>([&](store::RecordId id, const TransactionHeader& header) {
-      if (views.size() >= limit || !header.request) return;
+      if (views.size() >= limit || !header.request || header.state == transaction::State::Accepted) return;
       FrameScope scope(*this, unused);
       Work& work = scope.frame.work;
       sip::Message& message = scope.frame.message;
@@ -51,7 +51,8 @@ std::vector<std::size_t> Proxy::Impl::count_armed(std::uint32_t index, std::span
     RoutingContext& context = scope.frame.context;
     if (!load(id, work) || !decode_context(read(work, header.context), context)) return;
     for (std::size_t i = 0; i < names.size(); ++i)
-      for (const auto& armed : {&context.armed.branch, &context.armed.reply, &context.armed.failure}) counts[i] += *armed == names[i];
+      for (const auto& armed : {&context.armed.branch, &context.armed.reply, &context.armed.failure, &context.armed.branch_failure})
+        counts[i] += *armed == names[i];
   });
   return counts;
 }

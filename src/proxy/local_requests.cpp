@@ -127,6 +127,10 @@ int Proxy::Impl::send_request(RoutingContext& context, const LocalRequest& reque
   for (const auto& field : given.headers())
     if (!is_written_here(field.name)) out += given.line(field);
   out.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n\r\n").append(request.body);
+  if (!run_local_request(out, context.now, *context.outputs)) {
+    discard(work);
+    return -1;
+  }
   return start_local(work, method, *hop, out, *context.outputs, context.now) ? 1 : -1;
 }
 

@@ -30,7 +30,7 @@ std::optional<store::RecordId> Proxy::Impl::find_call(std::string_view call_id, 
   sip::Message& message = scope.frame.message;
   std::optional<store::RecordId> found;
   partition.for_each<TransactionHeader>([&](store::RecordId id, const TransactionHeader& header) {
-    if (found || !header.request) return;
+    if (found || !header.request || header.status >= 200) return;
     const auto bytes = partition.read(header.request);
     if (bytes.find(call_id) == std::string_view::npos || !message.parse(bytes)) return;  // looking is cheaper than parsing
     if (message.call_id() == call_id && message.cseq() && message.cseq()->number == *number) found = id;
@@ -193,7 +193,7 @@ int Proxy::Impl::continue_suspended(RoutingContext& cause, store::RecordId id, s
   Work& work = frame.work;
   auto& header = work.header;
   if (!load(id, work) || header.nonce != label || !(header.switches & transaction::suspended) || header.status >= 200) return -1;
-  if (!begin_stored_request(frame, cause.now)) return -1;
+  if (!begin_stored_request(frame, work, cause.now)) return -1;
   RoutingContext& context = frame.context;
   std::vector<Target> targets;
   if (decode_targets(read(work, header.targets), targets) && !targets.empty()) {
@@ -211,16 +211,15 @@ int Proxy::Impl::continue_suspended(RoutingContext& cause, store::RecordId id, s
   return 1;
 }
 
-bool Proxy::Impl::begin_stored_request(Frame& frame, Time now) {
+bool Proxy::Impl::begin_stored_request(Frame& frame, Work& work, Time now) {
   RoutingContext& context = frame.context;
-  Work& work = frame.work;
   const auto& header = work.header;
-  frame.received = {read(work, header.request), header.source, socket_from(header.socket_key), header.connection};
-  if (!header.request || !frame.message.parse(frame.received.bytes)) return false;
   context.kind = RouteKind::Request;
   context.now = now;
   context.work = &work;
   context.transaction = work.id;
+  frame.received = {read(work, header.request), header.source, socket_from(header.socket_key), header.connection};
+  if (!header.request || !frame.message.parse(frame.received.bytes)) return false;
   context.received = &frame.received;
   context.message = &frame.message;
   context.edits = &frame.edits;
@@ -275,7 +274,7 @@ int Proxy::Impl::append_branches(RoutingContext& cause, store::RecordId id, std:
   if (!load(id, work) || (label && header.nonce != *label)) return not_found;
   if (header.canceled) return canceled;
   if (header.status >= 200) return answered;
-  if (!begin_stored_request(frame, cause.now)) return not_found;
+  if (!begin_stored_request(frame, work, cause.now)) return not_found;
   RoutingContext& context = frame.context;
   if (!key.empty() && context.silo_key != key) return not_found;
   const std::size_t before = header.branch_count;

@@ -34,6 +34,7 @@ std::string_view Outputs::copy(std::string_view bytes) {
 
 void Outputs::clear() {
   sends_.clear();
+  account_lines_.clear();
   chunk_ = used_ = 0;
 }
 

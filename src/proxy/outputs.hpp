@@ -30,8 +30,12 @@ class Outputs {
   [[nodiscard]] std::string_view keep(std::size_t written);
   [[nodiscard]] std::string_view copy(std::string_view bytes);
 
+  // A line for the accounting log; valid until clear().
+  void account(std::string_view line) { account_lines_.push_back(line); }
+
+  [[nodiscard]] std::span<const std::string_view> account_lines() const { return account_lines_; }
   [[nodiscard]] std::span<const Send> sends() const { return sends_; }
-  [[nodiscard]] bool empty() const { return sends_.empty(); }
+  [[nodiscard]] bool empty() const { return sends_.empty() && account_lines_.empty(); }
   void clear();
 
  private:
@@ -41,6 +45,7 @@ class Outputs {
     std::size_t size = 0;
   };
   std::vector<Send> sends_;
+  std::vector<std::string_view> account_lines_;
   std::vector<Chunk> chunks_;
   std::size_t chunk_ = 0, used_ = 0;
 };

@@ -111,6 +111,13 @@ void Proxy::set_record_mark(std::uint32_t* mark) {
   impl_->record_mark_ = mark;
 }
 
+bool Proxy::run_event(const ScriptEvent& event, Time now, Outputs& outputs) {
+  return impl_->run_event(event, now, outputs);
+}
+bool Proxy::run_local_request(std::string& request, Time now, Outputs& outputs) {
+  return impl_->run_local_request(request, now, outputs);
+}
+
 std::string Proxy::make_local_branch() {
   return fmt::format("{}{:016x}", local_branch_prefix, impl_->random_.next());
 }

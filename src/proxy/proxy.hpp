@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,11 @@ namespace perdure::proxy {
 // What of the transactions survives the engine ([state] persist).
 enum class Persist : std::uint8_t { Full, Routes, Off };
 
+// Which transactions get a line in the accounting log, by message flags of the script (0 to 31); none: never.
+struct Accounting {
+  std::optional<std::uint32_t> log_flag, missed_flag, failed_flag;
+};
+
 struct ProxyOptions {
   std::vector<LocalSocket> sockets;
   std::vector<std::string> aliases;  // "host" or "host:port" that are ours beside the sockets' addresses
@@ -32,7 +38,12 @@ struct ProxyOptions {
   std::uint32_t udp_request_max = 1300;  // bytes; larger requests go by TCP where that is possible (RFC 3261 18.1.1), 0: never
   std::uint32_t max_breadth = 60;        // RFC 5393 for requests that carry no Max-Breadth
   std::string server_header = "Perdure";
-  std::uint64_t secret = 0;  // seeds branch parameters and To tags; kept in the store
+  std::string local_request_route;  // function of the script that sees requests of our own before they leave; empty: none
+  Accounting accounting;
+  enum class RestoreAddresses : std::uint8_t { None, Manual, Auto };
+  std::string restore_password;                                 // mixed into what Record-Route says of them; empty: nothing is
+  RestoreAddresses restore_addresses = RestoreAddresses::Auto;  // of dialogs whose From or To has been replaced (KSR.uac)
+  std::uint64_t secret = 0;                                     // seeds branch parameters and To tags; kept in the store
 };
 
 // Counters since this engine started; one worker writes them, status reads them at any time.
@@ -40,8 +51,8 @@ struct ProxyCounters {
   std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
                 transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
                 resent_after_attach = 0, routed_again = 0, undelivered_requests = 0, undelivered_responses = 0, udp_fallbacks = 0,
-                waits = 0, waits_timed_out = 0, waits_refused = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0,
-                responses_5xx = 0, responses_6xx = 0;
+                waits = 0, waits_timed_out = 0, waits_refused = 0, events = 0, accounted = 0, responses_2xx = 0, responses_3xx = 0,
+                responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
 };
 
 // One open transaction as `perdure calls` shows it.
@@ -64,6 +75,13 @@ struct Stores {
 };
 // The kinds that these stores must know.
 [[nodiscard]] std::vector<store::KindInfo> store_kinds();
+
+// Something else than a message that the script hears of: its function `route` is called with the argument `name`, and with a message of
+// our making whose Request-URI is `uri`; empty: one of ours. `on_end` is called when it is over, unless the process ends before.
+struct ScriptEvent {
+  std::string route = {}, name = {}, uri = {};
+  std::function<void()> on_end = {};
+};
 
 class Proxy {
  public:
@@ -99,6 +117,11 @@ class Proxy {
   void set_local_listener(LocalListener* listener);
   // The branch parameter for such a request; its responses are recognised by it.
   [[nodiscard]] std::string make_local_branch();
+
+  // False: the callback has failed. It may wait.
+  bool run_event(const ScriptEvent& event, Time now, Outputs& outputs);
+  // The route for requests of our own (ProxyOptions::local_request_route) may change `request` before it is sent. False: it must not be.
+  bool run_local_request(std::string& request, Time now, Outputs& outputs);
 
   // How what concerns a transaction of another worker gets there: `order` is to run in that worker's thread, between two messages.
   using Neighbours = std::function<void(std::uint32_t worker, std::function<void(Proxy&, Time, Outputs&)> order)>;

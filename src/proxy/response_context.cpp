@@ -1,5 +1,7 @@
 // RFC 3261 16.7: what becomes of the responses of all branches.
+#include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
@@ -11,10 +13,6 @@ using transaction::Event;
 using transaction::State;
 
 namespace {
-
-bool is_over(const Branch& branch) {
-  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None || branch.timed_out;
-}
 
 // 16.7 item 6: 6xx first, then the lowest class; within 4xx the codes that let the caller try again better.
 int rank(std::uint16_t status, bool no_6xx) {
@@ -36,10 +34,14 @@ int rank(std::uint16_t status, bool no_6xx) {
 
 }  // namespace
 
+bool Proxy::Impl::is_over(const Branch& branch) {
+  return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None || branch.timed_out;
+}
+
 int Proxy::Impl::best_branch(const Work& work) const {
   int best = -1;
   const bool no_6xx = (work.header.switches & transaction::no_6xx) != 0;
-  for (std::size_t i = work.header.given_up; i < work.header.branch_count; ++i) {
+  for (std::size_t i = 0; i < work.header.branch_count; ++i) {
     const auto status = work.branches[i].status;
     if (status < 300 || work.branches[i].dropped) continue;
     if (best < 0 || rank(status, no_6xx) < rank(work.branches[static_cast<std::size_t>(best)].status, no_6xx)) best = static_cast<int>(i);
@@ -90,6 +92,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     return;
   }
 
+  restore_in_response(work, frame.message, frame.edits, *context.outputs);
   // Item 3: our Via comes off; the rest goes upstream as it is.
   for (const auto& value : frame.message.values(sip::HeaderName::Via)) {
     frame.edits.remove_value(value);
@@ -121,6 +124,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     // 16.7 item 5: it goes upstream even after another final response.
     if (header.state == State::Completed || header.state == State::Confirmed) return;
   }
+  work.answer = &frame.message;
   header.status = status;
   header.response = {};
   server_event(work, Event::Send2xx, now);
@@ -131,27 +135,20 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
 void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   auto& header = work.header;
   if (header.status >= 200 || is_waiting(work.id) || (header.switches & transaction::local)) return;
+  run_branch_failure_routes(work, now, cause);
   for (std::size_t i = 0; i < header.branch_count; ++i)
     if (!is_over(work.branches[i])) return;
 
   FrameScope scope(*this, *cause.outputs);
   Frame& frame = scope.frame;
   RoutingContext& context = frame.context;
-  context.work = &work;
-  context.now = now;
-  if (!frame.message.parse(read(work, header.request))) {
+  if (!begin_stored_request(frame, work, now)) {
     // Revived from routes (persist = "routes"): no request to ask a script about, or to answer by ourselves.
     send_best(work, now, context);
     if (header.status < 200) header.state = State::Terminated;
     return;
   }
-  frame.received = {frame.message.bytes(), header.source, socket_from(header.socket_key), header.connection};
-  context.received = &frame.received;
-  context.message = &frame.message;
-  context.edits = &frame.edits;
-  context.transaction = work.id;
   context.kind = RouteKind::Failure;
-  load_context(context);
 
   const int best = best_branch(work);
   bool six = best >= 0 && work.branches[static_cast<std::size_t>(best)].status >= 600 && !(header.switches & transaction::no_6xx);
@@ -159,7 +156,7 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
     if (decode_targets(read(work, header.targets), context.more_targets)) {
       const auto before = header.branch_count;
       start_next_targets(context);
-      begin_attempt(context, before);
+      begin_attempt(work, before);
       if (header.branch_count > before) return;
     }
   }
@@ -168,18 +165,12 @@ void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   context.timed_out = waited;
   if (waited) header.targets = {};
   if (!context.armed.failure.empty() && (best >= 0 || waited)) {
-    const Branch* branch = waited ? nullptr : &work.branches[static_cast<std::size_t>(best)];
-    context.branch = best;
-    context.status = branch ? branch->status : std::uint16_t{408};
-    context.timed_out = !branch || branch->timed_out != 0;
-    context.branch_replied = !context.timed_out && !branch->unreachable;
+    context.status = 408;
+    context.timed_out = true;
+    if (!waited) begin_failure_context(context, static_cast<std::size_t>(best), RouteKind::Failure);
     const std::string route = std::move(context.armed.failure);
     context.armed.failure.clear();  // armed for one failure, as in Kamailio
-    if (branch) context.target.flags = branch->flags;
-    if (branch && branch->request) {
-      FrameScope sent(*this, *cause.outputs);
-      if (sent.frame.message.parse(read(work, branch->request))) context.target.uri.assign(sent.frame.message.request_uri());
-    }
+    context.branches_before = header.branch_count;
     const bool ran = runner_.run(context, RouteKind::Failure, route);
     if (context.wait) {  // what the store has still names the route
       if (waited) header.expire_at = context.wait_deadline;
@@ -202,9 +193,21 @@ void Proxy::Impl::finish_failure_route(Work& work, Time now, RoutingContext& con
     ++counters_.script_errors;
     if (header.status < 200 && !context.relayed) reply(context, 500, "Server Internal Error");
   }
-  if (context.relayed || header.status >= 200) return;
+  if (header.status >= 200) return;
+  const bool nothing_left = drop_replies(work, context);
+  if (context.relayed) return;
   save_context(context);
-  send_best(work, now, context);
+  nothing_left ? reply(context, 500, "Server Internal Error") : send_best(work, now, context);
+}
+
+bool Proxy::Impl::drop_replies(Work& work, const RoutingContext& context) {
+  using Drop = RoutingContext::Drop;
+  const std::size_t before = std::min<std::size_t>(context.branches_before, work.header.branch_count);
+  if (before == 0 || context.drop_replies == Drop::None || (context.drop_replies == Drop::IfRelayed && !context.relayed)) return false;
+  const auto last = work.branches[before - 1].attempt;
+  for (Branch& branch : std::span(work.branches.data(), before))
+    if (context.drop_replies != Drop::Last || branch.attempt == last) branch.dropped = 1;
+  return !context.relayed;
 }
 
 void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
@@ -235,15 +238,16 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   Frame& frame = scope.frame;
   if (status == 503) frame.edits.set_status(500, "Server Internal Error");
   if (!frame.message.parse(read(work, branch.response))) return reply(context, 500, "Server Internal Error");
+  restore_in_response(work, frame.message, frame.edits, *context.outputs);
   for (const auto& value : frame.message.values(sip::HeaderName::Via)) {
     frame.edits.remove_value(value);
     break;
   }
   if (status == 401 || status == 407) {
     // Item 7: the challenges of all branches go up together.
-    for (std::size_t i = header.given_up; i < header.branch_count; ++i) {
+    for (std::size_t i = 0; i < header.branch_count; ++i) {
       const Branch& other = work.branches[i];
-      if (static_cast<int>(i) == best || (other.status != 401 && other.status != 407) || !other.response) continue;
+      if (static_cast<int>(i) == best || other.dropped || (other.status != 401 && other.status != 407) || !other.response) continue;
       FrameScope inner(*this, *context.outputs);
       if (!inner.frame.message.parse(read(work, other.response))) continue;
       for (const auto& field : inner.frame.message.headers())

@@ -25,6 +25,12 @@ std::optional<RouteValue> parse_route(const sip::Message::Value& value) {
 }  // namespace
 
 int Proxy::Impl::loose_route(RoutingContext& context) {
+  const int result = take_routes(context);
+  if (result > 0 && options_.restore_addresses == ProxyOptions::RestoreAddresses::Auto) restore_addresses(context);
+  return result;
+}
+
+int Proxy::Impl::take_routes(RoutingContext& context) {
   const sip::Message& request = *context.message;
   if (context.routes_removed != 0 || !request.find(sip::HeaderName::Route)) return -1;
   const sip::Uri* ruri = request.uri();

@@ -30,6 +30,10 @@ void RoutingContext::reset() {
   armed.reply.clear();
   armed.failure.clear();
   armed.branch_failure.clear();
+  branch_failure_spent = false;
+  account_line.clear();
+  event.clear();
+  on_event_end = nullptr;
   timers = {};
   switches = 0;
   silo_key.clear();
@@ -40,7 +44,8 @@ void RoutingContext::reset() {
   branch = -1;
   status = 0;
   timed_out = branch_replied = relayed = drop = finished = released = false;
-  drop_replies = Drop::None;
+  drop_replies = Drop::IfRelayed;
+  branches_before = 0;
   routes_removed = 0;
   request_uri_route.clear();
   work = nullptr;
@@ -81,6 +86,7 @@ int RoutingContext::reply(std::uint16_t code, std::string_view reason) {
   if (code < 100 || code > 699) return -1;
   if (!work && impl.new_transaction(*this) < 0) return -1;
   if (work->header.status >= 200) return -1;
+  work->header.flags = flags;
   impl.reply(*this, code, reason);
   finished = true;
   if (kind == RouteKind::Request && !impl.commit(*work, *outputs)) return -1;
@@ -109,7 +115,7 @@ bool RoutingContext::is_canceled() const {
 bool RoutingContext::is_set(std::string_view what) const {
   if (what == "branch_route") return !armed.branch.empty();
   if (what == "failure_route") return !armed.failure.empty();
-  if (what == "branch_failure_route") return !armed.branch_failure.empty();
+  if (what == "branch_failure_route") return !armed.branch_failure.empty() && !branch_failure_spent;
   if (what == "onreply_route") return !armed.reply.empty();
   return false;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // One run of a route: the message, what the script has decided so far, and the actions it can take. Lives for the run only.
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -76,6 +77,8 @@ class RoutingContext {
   std::string upstream_headers;                // lines that append_to_reply adds to the replies we generate
   std::string reply_body, reply_content_type;  // of the replies that this run makes (textops.set_reply_body)
   ArmedRoutes armed;
+  bool branch_failure_spent = false;  // armed.branch_failure is that of branches that are there, not of new ones
+  std::string account_line;           // of its final response, till it is known to be written
   TimerSettings timers;
   std::uint16_t switches = 0;  // bits of transaction::Switch for the transaction that is yet to be made
   std::string silo_key;        // tsilo: late branches for this key are taken
@@ -92,10 +95,13 @@ class RoutingContext {
   std::uint8_t routes_removed = 0;                      // how many Route values loose_route took off the top
   std::string request_uri_route;  // strict routing: the Request-URI that must become the last Route value (16.6 step 6)
   bool drop = false;              // Reply/OnReply/Branch: do not forward this message
-  enum class Drop : std::uint8_t { None, Last, All };
-  Drop drop_replies = Drop::None;  // Failure: the responses so far are not chosen any more if this run relays (t_drop_replies)
-  bool released = false;           // the transaction has been given up without an answer (t_release)
-  bool finished = false;           // the message has been relayed, answered or dropped on purpose
+  enum class Drop : std::uint8_t { IfRelayed, None, Last, All };
+  Drop drop_replies = Drop::IfRelayed;  // Failure: which responses are not chosen any more after this run (t_drop_replies)
+  std::uint8_t branches_before = 0;     // Failure: how many there were when it began
+  bool released = false;                // the transaction has been given up without an answer (t_release)
+  bool finished = false;                // the message has been relayed, answered or dropped on purpose
+  std::string event;                    // Local, Event: what it is, the argument of the callback
+  std::function<void()> on_event_end;   // Event: called when the callback is over, waits included
 
   struct Work;               // proxy/work.hpp
   Work* work = nullptr;      // the transaction as this run changes it; none in the request route before new_transaction()
@@ -129,7 +135,16 @@ class RoutingContext {
   int send_reply(std::uint16_t code, std::string_view reason);       // sl.send_reply: stateful when there is a transaction
   int forward();                                                     // stateless forwarding, RFC 3261 16.11
   int loose_route();                                                 // rr.loose_route
-  int process_max_forwards(std::uint32_t added);                     // maxfwd.process_maxfwd; 1 ok, -1 was zero (the script answers 483)
+  int account(std::string_view comment);                             // acc.acc_log_request: 1
+  // uac.uac_replace_from and _to: header value and URI that leave instead; 1, or -1 if there is no such header.
+  enum class Address : std::uint8_t { From, To };
+  int replace_address(Address which, std::string_view display, std::string_view uri);
+  int restore_address(Address which);  // uac.uac_restore_from: 1, or -1 if nothing in the Route says how
+  int reuse_branch();                  // tmx.t_reuse_branch: the target of the branch that failed
+  // Calls `f` with a context in which that message of the transaction is at work, to be read. False: it is not there.
+  enum class Other : std::uint8_t { Request, Reply, Invite };  // $T_req, $T_rpl, $T_inv
+  bool with_message(Other which, const std::function<void(RoutingContext&)>& f);
+  int process_max_forwards(std::uint32_t added);  // maxfwd.process_maxfwd; 1 ok, -1 was zero (the script answers 483)
   // 0 leaves a value as it is. With a transaction the timers that run are set anew.
   int set_final_response_timers(std::uint32_t invite_ms, std::uint32_t ms);  // tm.t_set_fr
   int set_retransmission_timers(std::uint32_t t1_ms, std::uint32_t t2_ms);   // tm.t_set_retr

@@ -43,6 +43,7 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
   } else if (loaded) {
     context.work = &work;
     auto& header = work.header;
+    const Time due = deadline(header, {work.branches.data(), header.branch_count});
     if (header.retransmit_at <= now) server_event(work, Event::TimerRetransmit, now);
     bool failed = false;
     const bool unanswered = header.expire_at <= now && header.status < 200;
@@ -93,13 +94,19 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
         if (branch.cancel_state == State::Terminated) branch.cancel_expire_at = branch.cancel_retransmit_at = never;
       }
     }
-    if (failed) branch_failed(work, now, context);
+    if (failed || has_unreported_failure({work.branches.data(), header.branch_count})) branch_failed(work, now, context);
     if (unanswered && header.expire_at != never && now - header.created > options_.timer_c + 64 * options_.t1) {
       // Nor has it now, and by now the caller has given up.
       header.state = State::Terminated;
       header.expire_at = never;
     }
-    if (!commit(work, outputs)) wheel_.schedule(id.value, now + 100ms);  // the store is full: try again
+    if (!commit(work, outputs)) {
+      // The store is full: try again. But if it stays full for longer than any peer waits, what holds the room has to end.
+      if (now - due > 4 * 64 * options_.t1)
+        erase(work);
+      else
+        wheel_.schedule(id.value, now + 100ms);
+    }
   }
   if (record_mark_) *record_mark_ = store::RecordId::none.value;
 }

@@ -15,14 +15,14 @@ constexpr std::size_t spare_frames_max = 64;
 }
 
 std::uint64_t Proxy::Impl::begin_wait(RoutingContext& context, Time deadline) {
-  if (context.kind != RouteKind::Request && context.kind != RouteKind::Failure) return 0;
+  if (context.kind != RouteKind::Request && context.kind != RouteKind::Failure && context.kind != RouteKind::Event) return 0;
   if (waits_.size() >= options_.waiting_max) {
     ++counters_.waits_refused;
     return 0;
   }
   const auto method = context.message->method();
-  // Without a transaction of their own: an ACK or CANCEL is sent again by whoever misses its effect.
-  const bool alone = method == sip::Method::Ack || method == sip::Method::Cancel;
+  // Without a transaction of their own: an ACK or CANCEL is sent again by whoever misses its effect, an event is no message.
+  const bool alone = method == sip::Method::Ack || method == sip::Method::Cancel || context.kind == RouteKind::Event;
   if (!alone && !context.work) {
     // With persist = "routes" the request ends with this process: then the caller must go on repeating it, so no 100 leaves yet.
     context.trying_is_due = routes_ != nullptr;
@@ -81,12 +81,17 @@ bool Proxy::Impl::resume(std::uint64_t id, bool timed_out, Time now, Outputs& ou
       waits_[next].frame = std::move(wait.frame);
       return true;
     }
-    if (context.kind == RouteKind::Request) {
+    if (context.kind == RouteKind::Event) {
+      finish_event(context, ran);
+    } else if (context.kind == RouteKind::Request) {
       finish_request_route(context, ran);
     } else {
       finish_failure_route(frame.work, now, context, ran);
       if (!commit(frame.work, outputs)) wheel_.schedule(frame.work.id.value, now + 100ms);  // the store is full: the route runs again
     }
+    // What it had relayed before it waited may have failed meanwhile.
+    if (had_transaction && load(context.transaction, frame.work) && frame.work.header.nonce == wait.nonce)
+      look_at_failures(frame.work, now, outputs);
   }
   if (record_mark_) *record_mark_ = store::RecordId::none.value;
   frame.kept.clear();
@@ -102,10 +107,16 @@ void Proxy::Impl::expire_waits(Time now, Outputs& outputs) {
 bool Proxy::Impl::awaits_route(const transaction::TransactionHeader& header, std::span<const Branch> branches) {
   if (header.status >= 200 || header.expire_at != never) return false;
   if (header.state != State::Proceeding && header.state != State::Trying) return false;
-  return std::ranges::all_of(branches, [](const Branch& branch) {
-    // As branch_failed() sees it: one whose time is over counts as failed while its CANCEL is still on its way.
-    return branch.state == State::Completed || branch.state == State::Terminated || branch.state == State::None || branch.timed_out;
-  });
+  return std::ranges::all_of(branches, is_over);
+}
+
+void Proxy::Impl::look_at_failures(Work& work, Time now, Outputs& outputs) {
+  const std::span branches(work.branches.data(), work.header.branch_count);
+  if (work.header.status >= 200 || branches.empty()) return;
+  if (!has_unreported_failure(branches) && !awaits_route(work.header, branches)) return;
+  FrameScope scope(*this, outputs);
+  branch_failed(work, now, scope.frame.context);
+  if (!commit(work, outputs)) wheel_.schedule(work.id.value, now + 100ms);
 }
 
 void Proxy::Impl::route_again(Work& work, Time now, Outputs& outputs) {

@@ -20,7 +20,8 @@ struct RoutingContext::Work {
   // request and server name of each new branch and what the header itself refers to.
   std::array<store::BlobRef, 4 * transaction::branches_max + 8> written;
   std::size_t written_count = 0;
-  bool no_room = false;  // something that belongs to this step could not be written
+  bool no_room = false;                  // something that belongs to this step could not be written
+  const sip::Message* answer = nullptr;  // the 2xx of this step, which the store does not keep
 
   // For a transaction that is new. What lies beyond the counts is not read, so it is not cleared.
   void begin() {
@@ -31,6 +32,7 @@ struct RoutingContext::Work {
     emit = 0;
     written_count = 0;
     no_room = false;
+    answer = nullptr;
   }
 };
 using Work = RoutingContext::Work;

@@ -247,7 +247,7 @@ const VariableClass* find_variable_class(std::string_view name) {
 std::span<const std::span<const VariableClass>> variable_tables() {
   static const std::span<const VariableClass> tables[] = {uri_variables(),         message_variables(), network_variables(),
                                                           transaction_variables(), stored_variables(),  time_variables(),
-                                                          sql_variables(),         shared_variables()};
+                                                          sql_variables(),         service_variables(), shared_variables()};
   return tables;
 }
 

@@ -67,6 +67,7 @@ struct VariableClass {
 [[nodiscard]] std::span<const VariableClass> stored_variables();
 [[nodiscard]] std::span<const VariableClass> time_variables();
 [[nodiscard]] std::span<const VariableClass> sql_variables();
+[[nodiscard]] std::span<const VariableClass> service_variables();
 [[nodiscard]] std::span<const VariableClass> shared_variables();
 [[nodiscard]] std::span<const std::span<const VariableClass>> variable_tables();
 [[nodiscard]] const VariableClass* find_variable_class(std::string_view name);

@@ -28,9 +28,16 @@ std::string_view returns_text(Returns returns) {
 std::string routes_text(Routes routes) {
   if ((routes & routes::any) == routes::any) return routes & routes::load ? "everywhere, also while loading" : "everywhere";
   std::string text;
+  if ((routes & routes::with_request) == routes::with_request) {
+    text = "where the message is a request";
+    routes = static_cast<Routes>(routes & ~routes::with_request);
+  }
   const std::pair<Routes, std::string_view> names[] = {{routes::request, "request"},
                                                        {routes::branch, "branch"},
                                                        {routes::failure, "failure"},
+                                                       {routes::branch_failure, "branch failure"},
+                                                       {routes::local, "local request"},
+                                                       {routes::event, "event"},
                                                        {routes::on_reply, "transaction's reply"},
                                                        {routes::reply, "reply"}};
   for (const auto& [bit, name] : names)

@@ -18,6 +18,8 @@ void Run::reset() {
   results.clear();
   header_iterators.clear();
   body_iterators.clear();
+  redis_replies.clear();
+  http.reset();
   locks_.release_all();
   if (decoded_) own_.clear();
   decoded_ = dirty_ = false;

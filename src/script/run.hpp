@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/route_runner.hpp"
+#include "script/service_results.hpp"
 #include "script/sql_results.hpp"
 #include "script/text_iterators.hpp"
 #include "script/variables.hpp"
@@ -44,6 +45,8 @@ struct Run {
 
   SqlResults results;
   TextIterators header_iterators, body_iterators;
+  NamedResults<net::RedisReply> redis_replies;
+  std::unique_ptr<HttpState> http;  // null: it has not used HTTP
 
   // Ready for the next run; keeps its capacity.
   void reset();

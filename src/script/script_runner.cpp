@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -119,6 +120,7 @@ bool ScriptRunner::resume(proxy::RoutingContext& context, bool timed_out) {
   }
   const std::string name = std::exchange(run->continue_in, {});
   run->leave = Leave::No;
+  if (!timed_out) vm->take_answer(*run, finish_);
   const auto called = vm->call(name, *run);
   return ended(std::move(run), called);
 }
@@ -144,6 +146,15 @@ void Waker::operator()(std::function<int(Call&)> finish) const {
 void ScriptRunner::save_variables(proxy::RoutingContext& context) {
   // A run that has ended has saved already.
   if (auto* run = static_cast<Run*>(context.script_state)) run->save();
+}
+
+void ScriptRunner::complete_account_line(proxy::RoutingContext& context, std::string& line) {
+  if (options_.wall_us) line.insert(0, "timestamp=" + std::to_string(options_.wall_us() / 1'000'000) + ";");
+  if (options_.account_extra.empty()) return;
+  Run run;  // nothing of the script runs, its variables are read
+  run.context = &context;
+  run.vm = vm_;
+  vm_->append_account_extra(run, line);
 }
 
 // An error in every message must not fill the disk: the same one is logged at each power of two.

@@ -73,7 +73,12 @@ struct ScriptOptions {
   limit::Pipes* pipes = nullptr;      // null: KSR.pipelimit is nil. Outlives the runner.
   // Lua instructions of one callback with all that it calls; then it is stopped with an error. Loading a script may take 100 times as many.
   std::uint64_t instruction_limit = 1'000'000;
-  std::uint64_t memory_limit_bytes = 256ULL << 20;  // of the Lua heap of one worker
+  std::uint64_t memory_limit_bytes = 256ULL << 20;                      // of the Lua heap of one worker
+  std::vector<std::pair<std::string, std::string>> callbacks = {};      // functions that must be there, each with the key that names it
+  std::vector<std::pair<std::string, std::string>> account_extra = {};  // name and variable, for lines of accounting
+  Duration delay_max = std::chrono::hours(24);                          // of KSR.async
+  std::map<std::string, RedisServer, std::less<>> redis = {};           // by name; none: KSR.ndb_redis is nil
+  const HttpService* http = nullptr;  // null: KSR.http_client and http_async_client are nil. Outlives the runner.
 };
 
 // Loads the script and throws it away: "file:line: message" if it cannot be run.
@@ -104,6 +109,7 @@ class ScriptRunner final : public proxy::RouteRunner {
 
   [[nodiscard]] bool run(proxy::RoutingContext& context, proxy::RouteKind kind, std::string_view name) override;
   void save_variables(proxy::RoutingContext& context) override;
+  void complete_account_line(proxy::RoutingContext& context, std::string& line) override;
   [[nodiscard]] bool resume(proxy::RoutingContext& context, bool timed_out) override;
   void abandon(proxy::RoutingContext& context) override;
   void set_mailbox(proxy::Mailbox& mailbox) override { mailbox_ = &mailbox; }

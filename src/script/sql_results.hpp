@@ -1,12 +1,11 @@
 #pragma once
-// The results of queries that one run of a callback has asked for, by name.
-#include <memory>
-#include <string>
+// Databases, and the results of queries that one run of a callback has asked for.
+#include <cstdint>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "net/sql_pool.hpp"
+#include "script/named_results.hpp"
 
 namespace perdure::script {
 
@@ -16,22 +15,8 @@ struct Database {
   Duration timeout = 5s;  // for one query, waiting for a connection included
 };
 
-class SqlResults {
+class SqlResults : public NamedResults<net::SqlRows> {
  public:
-  void set(std::string_view name, std::shared_ptr<const net::SqlRows> rows) {
-    remove(name);
-    results_.emplace_back(name, std::move(rows));
-  }
-  void remove(std::string_view name) {
-    std::erase_if(results_, [&](const auto& one) { return one.first == name; });
-  }
-  void clear() { results_.clear(); }
-  // Null if there is no such result.
-  [[nodiscard]] const net::SqlRows* find(std::string_view name) const {
-    for (const auto& [known, rows] : results_)
-      if (known == name) return rows.get();
-    return nullptr;
-  }
   // Null if there is no such value.
   [[nodiscard]] const net::SqlValue* value(std::string_view name, std::int64_t row, std::int64_t column) const {
     const auto* rows = find(name);
@@ -40,9 +25,6 @@ class SqlResults {
       return nullptr;
     return &rows->rows[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)];
   }
-
- private:
-  std::vector<std::pair<std::string, std::shared_ptr<const net::SqlRows>>> results_;  // a handful
 };
 
 }  // namespace perdure::script

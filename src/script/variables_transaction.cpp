@@ -1,6 +1,8 @@
 // Variables of the transaction: flags, branch, reply code.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "proxy/work.hpp"
 #include "script/vm.hpp"
 
@@ -48,7 +50,57 @@ V transaction_attribute(Call& call, P variable) {
   }
 }
 
+constexpr int all_fields = Vm::uac_request_fields;
+
+// A variable as another message of the transaction has it.
+template <proxy::RoutingContext::Other which>
+V of_message(Call& call, P variable) {
+  V result;
+  (void)call.run.variables();  // the run's own, decoded before another context takes its place
+  (void)call.context().with_message(which, [&](proxy::RoutingContext& other) {
+    auto* const own = std::exchange(call.run.context, &other);
+    result = value_of(call, *variable.argument_variable);
+    call.run.context = own;
+    if (result.kind != V::Kind::Text) return;
+    call.vm.other_text.assign(result.text);  // the message is gone with the context
+    result.text = call.vm.other_text;
+  });
+  return result;
+}
+
+V uac_request(Call& call, P variable) {
+  if (variable.keyword == all_fields) return {};
+  const std::string& text = call.vm.uac_request[static_cast<std::size_t>(variable.keyword)];
+  return text.empty() ? V{} : V::of(text);
+}
+bool set_uac_request(Call& call, P variable, const Value* value) {
+  if (variable.keyword == all_fields) {
+    for (auto& field : call.vm.uac_request) field.clear();
+    return true;
+  }
+  auto& field = call.vm.uac_request[static_cast<std::size_t>(variable.keyword)];
+  field.clear();
+  if (value && value->is_number)
+    field = std::to_string(value->number);
+  else if (value)
+    field = value->text;
+  return true;
+}
+
 const VariableClass table[] = {
+    {"uac_req", VariableArgument::Keyword,
+     "a field of the request that uac.uac_req_send sends; `$uac_req(all)` set to anything empties all. Of the worker, kept from callback "
+     "to "
+     "callback",
+     uac_request, set_uac_request, false, "method ruri furi turi hdrs body ouri sock callid all"},
+    {"T_req", VariableArgument::Variable,
+     "`$T_req($var)`: the variable as it is in the transaction's request, as that was received; null if there is no transaction",
+     of_message<proxy::RoutingContext::Other::Request>},
+    {"T_rpl", VariableArgument::Variable,
+     "`$T_rpl($var)`: as it is in the reply that won, in a branch failure callback in that of the branch; null if the branch timed out",
+     of_message<proxy::RoutingContext::Other::Reply>},
+    {"T_inv", VariableArgument::Variable, "`$T_inv($var)`: of a CANCEL, as it is in its INVITE; null if that is not known",
+     of_message<proxy::RoutingContext::Other::Invite>},
     {"T_branch_idx",
      {},
      "index of the branch in branch, reply and failure routes; else null",

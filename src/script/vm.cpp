@@ -1,8 +1,6 @@
 #include "script/vm.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <lua.hpp>
@@ -27,20 +25,6 @@ Vm* vm_of(lua_State* lua) {
   auto* vm = static_cast<Vm*>(lua_touserdata(lua, -1));
   lua_pop(lua, 1);
   return vm;
-}
-
-std::string chunk_name(const ScriptOptions& options) {
-  return options.path.empty() ? std::string("default.lua") : std::filesystem::path(options.path).filename().string();
-}
-
-// "file:line: " of the innermost Lua function; a tail call may have removed it.
-std::string where(lua_State* lua, const std::string& otherwise) {
-  lua_Debug debug;
-  for (int level = 0; lua_getstack(lua, level, &debug); ++level) {
-    if (!lua_getinfo(lua, "Sl", &debug) || debug.currentline <= 0) continue;
-    return std::string(debug.short_src) + ":" + std::to_string(debug.currentline) + ": ";
-  }
-  return otherwise + ": ";
 }
 
 void open_library(lua_State* lua, const char* name, lua_CFunction open) {
@@ -77,6 +61,19 @@ Vm::Vm(const ScriptOptions& options, Random& random)
 
 Vm::~Vm() {
   lua_close(lua_);
+}
+
+std::string Vm::chunk_name() const {
+  return options_.path.empty() ? std::string("default.lua") : std::filesystem::path(options_.path).filename().string();
+}
+
+std::string Vm::where(lua_State* lua) const {
+  lua_Debug debug;
+  for (int level = 0; lua_getstack(lua, level, &debug); ++level) {
+    if (!lua_getinfo(lua, "Sl", &debug) || debug.currentline <= 0) continue;
+    return std::string(debug.short_src) + ":" + std::to_string(debug.currentline) + ": ";
+  }
+  return chunk_name() + ": ";
 }
 
 void Vm::open_libraries() {
@@ -123,7 +120,9 @@ void Vm::register_functions() {
 Result<std::shared_ptr<Vm>> Vm::load(const ScriptOptions& options, Random& random) {
   std::shared_ptr<Vm> vm(new Vm(options, random));
   if (auto ran = vm->run_main_chunk(); !ran) return std::unexpected(ran.error());
-  if (!vm->has_function("ksr_request_route")) return fail(chunk_name(options) + ": there is no function ksr_request_route");
+  if (!vm->has_function("ksr_request_route")) return fail(vm->chunk_name() + ": there is no function ksr_request_route");
+  for (const auto& [key, function] : options.callbacks)
+    if (!vm->has_function(function)) return fail(vm->chunk_name() + ": there is no function " + function + ", which " + key + " names");
   vm->list_functions();
   return vm;
 }
@@ -146,9 +145,9 @@ Result<> Vm::run_main_chunk() {
     if (!file || !(content << file.rdbuf())) return fail(options_.path + ": cannot be read");
     text = content.str();
   }
-  if (text.starts_with(LUA_SIGNATURE[0])) return fail(chunk_name(options_) + ": compiled Lua is not accepted");
+  if (text.starts_with(LUA_SIGNATURE[0])) return fail(chunk_name() + ": compiled Lua is not accepted");
   lua_State* thread = take_thread();
-  const std::string name = "@" + chunk_name(options_);
+  const std::string name = "@" + chunk_name();
   int status = luaL_loadbufferx(thread, text.data(), text.size(), name.c_str(), "t");
   if (status == 0) {
     loading_ = true;
@@ -160,7 +159,7 @@ Result<> Vm::run_main_chunk() {
     give_back(thread);
     return {};
   }
-  return fail(status == LUA_YIELD ? chunk_name(options_) + ": the script yields while it is loaded" : error_text(thread));
+  return fail(status == LUA_YIELD ? chunk_name() + ": the script yields while it is loaded" : error_text(thread));
 }
 
 lua_State* Vm::take_thread() {
@@ -203,7 +202,7 @@ void Vm::on_count(lua_State* lua, lua_Debug*) {
   vm.budget_ = 0;
   // From now on every instruction fails, so that a pcall of the script cannot hold on to its run.
   lua_sethook(lua, &Vm::on_count, LUA_MASKCOUNT, 1);
-  vm.error_ = where(lua, chunk_name(vm.options_));
+  vm.error_ = vm.where(lua);
   vm.error_ += heap_full ? "stopped: the script uses too much memory" : "stopped: the script runs too long";
   lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
   lua_error(lua);
@@ -220,6 +219,11 @@ const Database* Vm::database(std::string_view name) const {
   return found == options_.databases.end() ? nullptr : &found->second;
 }
 
+const RedisServer* Vm::redis(std::string_view name) const {
+  const auto found = options_.redis.find(name);
+  return found == options_.redis.end() ? nullptr : &found->second;
+}
+
 bool Vm::has_function(std::string_view name) {
   push_function(lua_, name);
   const bool found = lua_isfunction(lua_, -1);
@@ -232,11 +236,14 @@ Result<> Vm::call(std::string_view name, Run& run) {
   push_function(thread, name);
   if (!lua_isfunction(thread, -1)) {
     give_back(thread);
-    return fail(chunk_name(options_) + ": there is no function " + std::string(name));
+    return fail(chunk_name() + ": there is no function " + std::string(name));
   }
   run.thread = thread;
   if (!innermost_) begin_budget(options_.instruction_limit);
-  return go(name, run, 0);
+  if (run.kind != proxy::RouteKind::Event && run.kind != proxy::RouteKind::Local) return go(name, run, 0);
+  const std::string& event = run.context->event;
+  lua_pushlstring(thread, event.data(), event.size());
+  return go(name, run, 1);
 }
 
 Result<> Vm::go(std::string_view name, Run& run, int arguments) {
@@ -255,12 +262,15 @@ Result<> Vm::go(std::string_view name, Run& run, int arguments) {
     return result;
   }
   if (status == 0 && run.waits_in)
-    result = fail(chunk_name(options_) + ": " + std::string(name) + ": a function that waits was called where Lua cannot wait");
+    result = fail(chunk_name() + ": " + std::string(name) + ": a function that waits was called where Lua cannot wait");
   else if (status == LUA_YIELD && run.leave == Leave::No)
-    result = fail(chunk_name(options_) + ": " + std::string(name) + " yields outside of a coroutine of its own");
+    result = fail(chunk_name() + ": " + std::string(name) + " yields outside of a coroutine of its own");
   else if (status != 0 && status != LUA_YIELD)
     result = fail(error_text(thread));
   give_back(thread);
+  // What a run that was stopped has left must not stop those that follow.
+  const auto heap_bytes = static_cast<std::uint64_t>(lua_gc(lua_, LUA_GCCOUNT, 0)) << 10;
+  if (!result && !outer && heap_bytes > options_.memory_limit_bytes) (void)lua_gc(lua_, LUA_GCCOLLECT, 0);
   return result;
 }
 
@@ -281,6 +291,11 @@ Result<> Vm::resume(Run& run, const std::function<int(Call&)>* finish) {
   return go(function.name, run, push_result(run.thread, function));
 }
 
+void Vm::take_answer(Run& run, const std::function<int(Call&)>& finish) {
+  Call call(*this, run, nullptr);
+  (void)finish(call);
+}
+
 void Vm::drop(Run& run) {
   luaL_unref(lua_, LUA_REGISTRYINDEX, run.thread_reference);
   run.waits_in = nullptr;
@@ -288,7 +303,7 @@ void Vm::drop(Run& run) {
 
 std::string Vm::error_text(lua_State* thread) const {
   if (const char* text = lua_tostring(thread, -1)) return text;
-  return chunk_name(options_) + ": an error that is no text, but a " + luaL_typename(thread, -1);
+  return chunk_name() + ": an error that is no text, but a " + luaL_typename(thread, -1);
 }
 
 std::size_t Vm::memory_bytes() const {
@@ -333,211 +348,6 @@ bool Vm::set_script_variable(std::string_view name, const Value& value) {
   if (script_variables.size() >= script_variables_max && !script_variables.contains(name)) return false;
   script_variables.insert_or_assign(std::string(name), value);
   return true;
-}
-
-// ---- calls of KSR functions ----
-
-// Lua errors leave by longjmp: nothing with a destructor may live here.
-int Vm::trampoline(lua_State* lua) {
-  auto& function = *static_cast<const Function*>(lua_touserdata(lua, lua_upvalueindex(1)));
-  auto& vm = *static_cast<Vm*>(lua_touserdata(lua, lua_upvalueindex(2)));
-  if (!vm.perform(lua, function)) {
-    lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
-    return lua_error(lua);
-  }
-  if (vm.innermost_ && (vm.innermost_->leave != Leave::No || vm.innermost_->waits_in)) return lua_yield(lua, 0);
-  return vm.push_result(lua, function);
-}
-
-// What the function returns to the script; how many values that are.
-int Vm::push_result(lua_State* lua, const Function& function) const {
-  switch (function.returns) {
-    case Returns::Nothing:
-      return 0;
-    case Returns::Boolean:
-      lua_pushboolean(lua, result_number_ > 0);
-      return 1;
-    case Returns::Integer:
-    case Returns::Value:
-      break;
-  }
-  if (result_kind_ == Result_::Text)
-    lua_pushlstring(lua, result_text_.data(), result_text_.size());
-  else if (result_kind_ == Result_::Number)
-    lua_pushnumber(lua, static_cast<lua_Number>(result_number_));
-  else
-    lua_pushnil(lua);
-  return 1;
-}
-
-namespace {
-
-std::string full_name(const Function& function) {
-  std::string name = "KSR.";
-  if (!function.module.empty()) name.append(function.module) += '.';
-  return name.append(function.name);
-}
-
-std::string_view route_name(proxy::RouteKind kind) {
-  switch (kind) {
-    case proxy::RouteKind::Request:
-      return "the request route";
-    case proxy::RouteKind::Reply:
-      return "the reply route";
-    case proxy::RouteKind::Branch:
-      return "a branch route";
-    case proxy::RouteKind::OnReply:
-      return "a reply route of a transaction";
-    case proxy::RouteKind::Failure:
-      return "a failure route";
-  }
-  return {};
-}
-
-}  // namespace
-
-// False: error_ says what the script did wrong.
-bool Vm::perform(lua_State* lua, const Function& function) {
-  if (innermost_) return perform(lua, function, *innermost_);
-  Run outside;  // no message
-  return perform(lua, function, outside);
-}
-
-bool Vm::perform(lua_State* lua, const Function& function, Run& run) {
-  result_kind_ = Result_::Nil;
-  result_number_ = 0;
-  const auto refuse = [&](std::string why) {
-    error_ = where(lua, chunk_name(options_)) + full_name(function) + ": " + std::move(why);
-    return false;
-  };
-  if (!innermost_ && !(loading_ && (function.routes & routes::load))) return refuse("there is no message outside of a callback");
-  if (innermost_) {
-    if (!(function.routes & routes::of(run.kind))) return refuse("cannot be called in " + std::string(route_name(run.kind)));
-    if (run.leave != Leave::No) return refuse("the callback has ended");
-    if (run.waits_in) return refuse("a function that waits was called where Lua cannot wait");
-  }
-  Call call(*this, run, lua);
-  if (!take_arguments(lua, function, call)) return refuse(std::move(error_));
-  const int result = function.call(call);
-  if (call.failed_) return refuse(std::move(error_));
-  if (run.context && run.context->wait && run.leave == Leave::No) {
-    run.waits_in = &function;
-    return true;
-  }
-  if (function.returns != Returns::Value) {
-    result_kind_ = Result_::Number;
-    result_number_ = result;
-  }
-  if (run.leave != Leave::No && lua != run.thread) {
-    run.leave = Leave::No;
-    return refuse("cannot be called in a coroutine that the script made");
-  }
-  return true;
-}
-
-// Numbers and texts stand for each other, as Lua has it.
-bool Vm::take_arguments(lua_State* lua, const Function& function, Call& call) {
-  const Parameters& parameters = function.parameters;
-  const int given = lua_gettop(lua);
-  if (given < parameters.required || given > parameters.count) {
-    error_ = "takes (" + std::string(parameters.text) + ")";
-    return false;
-  }
-  PERDURE_ASSERT(parameters.count <= Call::arguments_max);
-  for (; static_cast<int>(call.count_) < given; ++call.count_) {
-    const int index = static_cast<int>(call.count_) + 1;
-    auto& argument = call.arguments_[call.count_];
-    const int type = lua_type(lua, index);
-    if (type != LUA_TNUMBER && type != LUA_TSTRING) {
-      error_ =
-          "argument " + std::to_string(index) + " is " + luaL_typename(lua, index) + ", it takes (" + std::string(parameters.text) + ")";
-      return false;
-    }
-    if (parameters.is_integer(call.count_)) {
-      const lua_Number value = lua_tonumber(lua, index);
-      if (!lua_isnumber(lua, index) || !(std::abs(value) < 9e15)) {
-        error_ = "argument " + std::to_string(index) + " is no integer";
-        return false;
-      }
-      argument.number = static_cast<std::int64_t>(value);
-    } else {
-      std::size_t size = 0;
-      const char* text = lua_tolstring(lua, index, &size);
-      argument.text = {text, size};
-    }
-  }
-  return true;
-}
-
-int Vm::call_by_name(Call& call) {
-  const Function* function = find_function(call.text(0));
-  if (!function || !is_configured(*function, options_)) return call.fail("there is no function " + std::string(call.text(0)));
-  if (!(function->routes & routes::of(call.run.kind)))
-    return call.fail(full_name(*function) + " cannot be called in " + std::string(route_name(call.run.kind)));
-  const Parameters& parameters = function->parameters;
-  const std::size_t given = call.count() - 1;  // without the name
-  if (given < parameters.required || given > parameters.count)
-    return call.fail(full_name(*function) + " takes (" + std::string(parameters.text) + ")");
-  Call inner(*this, call.run, call.lua_);
-  for (; inner.count_ < given; ++inner.count_) {
-    auto& argument = inner.arguments_[inner.count_];
-    argument.text = call.text(inner.count_ + 1);
-    if (!parameters.is_integer(inner.count_)) continue;
-    const auto [end, error] = std::from_chars(argument.text.data(), argument.text.data() + argument.text.size(), argument.number);
-    if (error != std::errc{} || end != argument.text.data() + argument.text.size())
-      return call.fail(full_name(*function) + ": \"" + std::string(argument.text) + "\" is no integer");
-  }
-  const int result = function->call(inner);
-  call.failed_ = inner.failed_;
-  return result;
-}
-
-int Call::give(std::string_view text) {
-  vm.result_kind_ = Vm::Result_::Text;
-  vm.result_text_.assign(text);
-  return 1;
-}
-int Call::give(std::int64_t number) {
-  vm.result_kind_ = Vm::Result_::Number;
-  vm.result_number_ = number;
-  return 1;
-}
-int Call::fail(std::string text) {
-  failed_ = true;
-  vm.error_ = std::move(text);
-  return -1;
-}
-// False: fail() has been called.
-bool Call::begin_wait(Duration timeout) {
-  if (!run.runner || run.outer || (run.kind != proxy::RouteKind::Request && run.kind != proxy::RouteKind::Failure)) {
-    fail("cannot wait in " + std::string(route_name(run.kind)));
-    return false;
-  }
-  if (lua_ && lua_ != run.thread) {
-    fail("cannot wait in a coroutine that the script made");
-    return false;
-  }
-  if (context().begin_wait(context().now + timeout) != 0) return true;
-  fail("cannot wait: there is no room for the transaction, or too many wait already");
-  return false;
-}
-
-int Call::wait(Duration timeout, const std::function<void(Waker)>& start) {
-  if (!begin_wait(timeout)) return -1;
-  start(Waker(*run.runner, context().wait));
-  return 0;
-}
-
-int Call::continue_later(Duration delay, std::string_view name) {
-  if (!vm.has_function(name)) return fail("there is no function " + std::string(name));
-  if (!begin_wait(delay)) return -1;
-  run.continue_in.assign(name);
-  return leave(Leave::Exit);
-}
-
-int Call::leave(Leave how) {
-  run.leave = how;
-  return 1;
 }
 
 }  // namespace perdure::script

@@ -1,5 +1,6 @@
 #pragma once
 // One Lua VM with one loaded script.
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
@@ -46,6 +47,8 @@ class Vm {
   [[nodiscard]] Result<> call(std::string_view name, Run& run);
   // Goes on with a run that waits. `finish` gives the result of the function that waits; null: it has taken too long.
   [[nodiscard]] Result<> resume(Run& run, const std::function<int(Call&)>* finish);
+  // For a run that goes on in another function: what its wait was for.
+  void take_answer(Run& run, const std::function<int(Call&)>& finish);
   // Forgets the coroutine of a run that waits.
   void drop(Run& run);
   [[nodiscard]] bool has_function(std::string_view name);
@@ -57,6 +60,8 @@ class Vm {
   [[nodiscard]] dispatch::Dispatcher* dispatcher() const { return options_.dispatcher; }
   // Null if there is none of that name.
   [[nodiscard]] const Database* database(std::string_view name) const;
+  [[nodiscard]] const RedisServer* redis(std::string_view name) const;
+  [[nodiscard]] const HttpService& http() const { return *options_.http; }   // KSR.http_client is there only with it
   [[nodiscard]] htable::Tables& tables() const { return *options_.tables; }  // KSR.htable is there only with them
   [[nodiscard]] bool has_tables() const { return options_.tables != nullptr; }
   [[nodiscard]] const PermissionsOptions& permissions() const { return options_.permissions; }
@@ -64,9 +69,15 @@ class Vm {
   [[nodiscard]] limit::Sources& sources() const { return *options_.sources; }
   [[nodiscard]] limit::Pipes& pipes() const { return *options_.pipes; }
   [[nodiscard]] shared::State& shared() const { return *shared_; }
+  [[nodiscard]] Duration delay_max() const { return options_.delay_max; }
   [[nodiscard]] Random& random() { return random_; }
   // Null, and an error text, if there is no such variable. Lives until the next one is asked for.
   [[nodiscard]] const PseudoVariable* pseudo_variable(std::string_view text, std::string& error);
+  // Appends ";name=value" of each variable of ScriptOptions::account_extra.
+  void append_account_extra(Run& run, std::string& line);
+  // $uac_req(…), what uac.uac_req_send sends: method, ruri, furi, turi, hdrs, body, ouri, sock, callid.
+  static constexpr std::size_t uac_request_fields = 9;
+  std::array<std::string, uac_request_fields> uac_request;
   // x.modf: the first argument names a function, the others are its arguments.
   int call_by_name(Call& call);
   [[nodiscard]] RegexCache& regexes() { return regexes_; }
@@ -85,8 +96,9 @@ class Vm {
   [[nodiscard]] bool set_script_variable(std::string_view name, const Value& value);
   // Iterators over hash tables by their names, until the script ends them.
   TableIterators table_iterators;
-  std::uint64_t failed_queries = 0;  // of KSR.sqlops
+  std::uint64_t failed_queries = 0;  // of databases, Redis and HTTP
   std::string scratch;
+  std::string other_text;  // a value of another message of the transaction
 
  private:
   friend class Call;
@@ -108,6 +120,9 @@ class Vm {
   [[nodiscard]] bool take_arguments(lua_State* lua, const Function& function, Call& call);
   void begin_budget(std::uint64_t instructions);
   [[nodiscard]] std::string error_text(lua_State* thread) const;
+  [[nodiscard]] std::string chunk_name() const;
+  // "file:line: " of the innermost Lua function; a tail call may have removed it.
+  [[nodiscard]] std::string where(lua_State* lua) const;
 
   const ScriptOptions options_;
   std::unique_ptr<shared::State> own_state_;  // if the options give none

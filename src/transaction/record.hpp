@@ -32,7 +32,7 @@ struct Branch {
   std::uint32_t interval_ms = 0;         // Timers A, E
   std::uint32_t cancel_interval_ms = 0;  // Timer E of the CANCEL
   std::uint8_t attempt = 0;              // which relay of the transaction added it, from 0
-  std::uint8_t dropped = 0;              // 1: its response is not chosen any more (t_drop_replies)
+  std::uint8_t dropped = 0;              // 1: its response is not chosen any more: a failure route has gone on without it
   std::uint8_t reports_failure = 0;      // 1: the branch-failure route runs when it fails
   std::uint8_t unreachable = 0;          // 1: `status` was made here, because no connection could deliver the request
   Time retransmit_at = never;            // Timers A, E
@@ -66,7 +66,8 @@ inline constexpr std::uint64_t pending_response = 1;
 [[nodiscard]] constexpr std::uint64_t pending_ack(std::size_t branch) {
   return std::uint64_t{8} << (3 * branch);
 }
-static_assert(3 * branches_max + 1 <= 64);
+inline constexpr std::uint64_t pending_account = std::uint64_t{1} << 63;  // the line of accounting in its context
+static_assert(3 * branches_max + 1 <= 63);
 
 // What a script has switched for its transaction, and what the transaction is. Bits of TransactionHeader::switches.
 enum Switch : std::uint16_t {
@@ -77,6 +78,9 @@ enum Switch : std::uint16_t {
   suspended = 1 << 4,            // has no branch yet and waits until expire_at for t_continue or a late branch
   takes_late_branches = 1 << 5,  // tsilo: stands in the index under the key in its context
   local = 1 << 6,                // a request of our own: a branch, but nobody upstream
+  accounted = 1 << 7,            // its line of accounting is made
+  from_replaced = 1 << 8,        // replies get the From of the request again (KSR.uac)
+  to_replaced = 1 << 9,          // and the To
 };
 
 struct TransactionHeader {
@@ -109,7 +113,7 @@ struct TransactionHeader {
   store::BlobRef cancel_headers;  // Reason lines for CANCELs that we send
   store::BlobRef targets;         // targets of lower q not tried yet (serial forking)
   store::BlobRef branches;        // Branch[branch_count] if more than one
-  std::uint8_t given_up = 0;      // the first so many branches: a failure route went on without them, none of them answers the caller
+  std::uint8_t unused = 0;        // older programs kept a count of branches here
   std::uint8_t force_rport = 0;   // 1: responses carry rport in the Via of the hop before us though it did not ask (RFC 3581)
   std::uint16_t reserved = 0;
   Branch branch;  // the branch, if just one

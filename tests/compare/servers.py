@@ -17,7 +17,7 @@ PEERS = ["alice", "bob", "carol", "dave", "erin"]
 BARRIER = "barrier@compare"
 
 # Before a script: Kamailio loads a script into the Lua state that the one before has left.
-PROLOGUE = "ksr_reply_route = nil\n"
+PROLOGUE = "ksr_reply_route = nil\nfunction ksr_tm_event() end\n"
 # After it: a request that is answered when all that came before it has been dealt with. A worker takes one message at a time.
 EPILOGUE = f"""
 local compare_request_route = ksr_request_route
@@ -184,7 +184,7 @@ class Perdure(Server):
         self.config.write_text(
             f'listen = ["udp:{self.places.text("proxy")}", "udp:{self.places.text("proxy6")}"]\nalias = ["proxy.example"]\nworkers = 1\n'
             'script = "script.lua"\n[state]\ndirectory = "state"\nmax_bytes = "64MiB"\n[log]\nlevel = "error"\n'
-            f'[transaction]\nt1 = "10s"\nt2 = "20s"\nfr_timer = "{self.fr_timer_ms}ms"\n[dispatcher]\nlist = "dispatcher.list"\n{tables.PERDURE_OPTIONS}'
+            f'[transaction]\nt1 = "10s"\nt2 = "20s"\nfr_timer = "{self.fr_timer_ms}ms"\n[dispatcher]\nlist = "dispatcher.list"\n[event_callback]\ntm = "ksr_tm_event"\n{tables.PERDURE_OPTIONS}'
         )
 
     def command(self):

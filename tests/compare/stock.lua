@@ -3,6 +3,7 @@
 
 local FLAG_ACCOUNT, FLAG_ACCOUNT_MISSED, FLAG_ACCOUNT_FAILED, FLAG_NAT = 1, 2, 3, 5
 local BRANCH_NAT, BRANCH_NAT_PING = 6, 7
+local has_nathelper = KSR.nathelper and KSR.nathelper.nat_uac_test -- all of it
 
 local users = { bob = "sip:bob@{bob}", carol = "sip:carol@{carol}" }
 
@@ -19,7 +20,7 @@ end
 
 local function check_request()
   if is_banned() then
-    KSR.dbg("request from blocked address " .. KSR.kx.get_srcip() .. ":" .. KSR.kx.get_srcport() .. " " .. KSR.kx.gete_furi() .. "\n")
+    KSR.dbg(KSR.kx.get_method() .. " from blocked address " .. KSR.kx.get_srcip() .. ":" .. KSR.kx.get_srcport() .. " " .. KSR.kx.gete_furi() .. "\n")
     KSR.x.exit()
   end
   local agent = KSR.kx.gete_ua()
@@ -43,7 +44,7 @@ end
 
 local function detect_nat()
   KSR.force_rport()
-  if KSR.nathelper and KSR.nathelper.nat_uac_test(19) > 0 then
+  if has_nathelper and KSR.nathelper.nat_uac_test(19) > 0 then
     if KSR.is_REGISTER() then
       KSR.nathelper.fix_nated_register()
     elseif KSR.siputils.is_first_hop() > 0 then
@@ -62,7 +63,7 @@ local function manage_nat()
   if KSR.siputils.is_request() > 0 and KSR.siputils.has_totag() < 0 and KSR.tmx.t_is_branch_route() > 0 then
     KSR.rr.add_rr_param(";nat=yes")
   end
-  if KSR.siputils.is_reply() > 0 and KSR.isbflagset(BRANCH_NAT) and KSR.nathelper then
+  if KSR.siputils.is_reply() > 0 and KSR.isbflagset(BRANCH_NAT) and has_nathelper then
     KSR.nathelper.set_contact_alias()
   end
 end
@@ -78,7 +79,7 @@ end
 local function within_dialog()
   if KSR.siputils.has_totag() < 0 then return end
   if KSR.rr.loose_route() > 0 then
-    if not KSR.isdsturiset() and KSR.nathelper then KSR.nathelper.handle_ruri_alias() end
+    if not KSR.isdsturiset() and has_nathelper then KSR.nathelper.handle_ruri_alias() end
     if KSR.is_BYE() then
       KSR.setflag(FLAG_ACCOUNT)
       KSR.setflag(FLAG_ACCOUNT_FAILED)

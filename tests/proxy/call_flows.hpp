@@ -19,12 +19,13 @@ inline constexpr int proxy_port = 5060, proxy_tcp_port = 5062, caller_port = 600
 // Routes as plain C++: to a list of gateways, in parallel or one after the other on failure.
 class TestRoutes : public RouteRunner {
  public:
-  enum class Fork { Parallel, Serial, ByQ };
+  enum class Fork { Parallel, Serial, ByQ, Replacing };  // Replacing: two in parallel, and for each that fails the next
   Fork fork = Fork::Serial;
   int gateways = 1;
   Transport transport = Transport::Udp;  // towards them
   bool early_transaction = false;        // t_newtran before t_relay
   bool waits = false;                    // both routes wait a while before they relay
+  std::uint32_t ringing_ms = 0;          // t_set_fr: how long a gateway may ring; 0: as configured
   std::vector<int> failure_statuses;
 
   bool run(RoutingContext& context, RouteKind kind, std::string_view name) override {
@@ -32,6 +33,8 @@ class TestRoutes : public RouteRunner {
       case RouteKind::Request:
         if (waits && context.message->method() == sip::Method::Invite && context.begin_wait(context.now + 50ms)) return true;
         return request(context);
+      case RouteKind::BranchFailure:
+        return failure(context, name);
       case RouteKind::Failure:
         if (waits && context.begin_wait(context.now + 30ms)) return true;
         return failure(context, name);
@@ -64,9 +67,15 @@ class TestRoutes : public RouteRunner {
     }
     if (early_transaction && context.new_transaction() != 1) return true;
     context.record_route = true;
+    if (ringing_ms) (void)context.set_final_response_timers(ringing_ms, 0);
     context.target.uri = gateway_uri(0);
+    if (fork == Fork::Replacing) {
+      context.armed.branch_failure = "next";
+      context.variables = "2";
+      context.variables_changed = true;
+    }
     if (fork != Fork::Serial)
-      for (int i = 1; i < gateways; ++i) {
+      for (int i = 1; i < (fork == Fork::Replacing ? 2 : gateways); ++i) {
         Target target;
         target.uri = gateway_uri(i);
         if (fork == Fork::ByQ) target.q = static_cast<std::uint16_t>(1000 - 100 * i);
@@ -89,7 +98,7 @@ class TestRoutes : public RouteRunner {
     context.target.uri = gateway_uri(index);
     context.variables = std::to_string(index + 1);
     context.variables_changed = true;
-    context.armed.failure = "next";
+    (context.kind == RouteKind::Failure ? context.armed.failure : context.armed.branch_failure) = "next";
     context.relay();
     return true;
   }
@@ -103,6 +112,7 @@ struct Flow {
   std::set<std::uint16_t> finals;  // what the caller may see at the end, exactly
   std::size_t dialogs = 0;         // 2xx with different To tags
   bool early_transaction = false, waits = false;
+  std::uint32_t ringing_ms = 0;
   Transport caller_transport = Transport::Udp, gateway_transport = Transport::Udp;
 };
 
@@ -140,6 +150,7 @@ inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptio
   routes.early_transaction = flow.early_transaction;
   routes.waits = flow.waits;
   routes.transport = flow.gateway_transport;
+  routes.ringing_ms = flow.ringing_ms;
   sim::ProxyNode proxy(network, proxy_options(), routes, plan, persist);
   std::vector<std::unique_ptr<sim::Gateway>> gateways;
   for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
@@ -217,6 +228,10 @@ inline std::vector<Flow> flows() {
       {"routes that wait", Fork::Serial, never - Time{}, {fails, answers}, {200}, 1, false, true},
       {"routes that wait, three times", Fork::Serial, never - Time{}, {fails, fails, fails}, {500}, 0, false, true},
       {"routes that wait, cancelled", Fork::Serial, 300ms, {rings}, {487}, 0, false, true},
+      {"a failed branch is replaced while another rings", Fork::Replacing, never - Time{}, {fails, rings_long, answers}, {200}, 1},
+      {"failed branches are replaced until none is left", Fork::Replacing, never - Time{}, {fails, busy, busy, fails}, {486}, 0},
+      {"the first rings too long for the script", Fork::Serial, never - Time{}, {rings, answers}, {200}, 1, false, false, 1000},
+      {"both ring too long, and the routes wait", Fork::Serial, never - Time{}, {rings, rings}, {408}, 0, false, true, 1000},
   };
 }
 

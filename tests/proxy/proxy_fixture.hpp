@@ -161,6 +161,10 @@ class ProxyTest : public testing::Test, public RouteRunner {
       case RouteKind::OnReply:
         if (on_reply && (kind == RouteKind::OnReply) == !name.empty()) on_reply(context);
         break;
+      case RouteKind::BranchFailure:
+      case RouteKind::Local:
+      case RouteKind::Event:
+        break;
     }
     return !script_fails;
   }

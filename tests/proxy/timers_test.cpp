@@ -184,11 +184,11 @@ class Hoard {
 TEST_F(Timers, AFinalResponseThatFindsNoRoomIsTriedAgain) {
   receive(request("INVITE", "sip:bob@127.0.0.1:7001"), 6000);
   {
+    // Not at the first try; then it has the room that the request of the branch had.
     const Hoard hoard(*store);
-    EXPECT_THAT(lines_of(pass(40s)), testing::Each("7001 INVITE sip:bob@127.0.0.1:7001 SIP/2.0"));
+    EXPECT_THAT(lines_of(pass(40s)), testing::Contains("6000 SIP/2.0 408 Request Timeout"));
+    EXPECT_GT(proxy->counters().store_full, 0U);
   }
-  EXPECT_EQ(proxy->open_transactions(), 1U);
-  EXPECT_THAT(lines_of(pass(2s)), testing::Contains("6000 SIP/2.0 408 Request Timeout"));
   pass(1min);
   EXPECT_EQ(store->usage().used_bytes, 0U);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -98,6 +99,7 @@ class Bench : public proxy::Mailbox {
         {.transport = Transport::Udp, .address = at(proxy_port), .advertised_host = "127.0.0.1", .advertised_port = proxy_port}};
     proxy_options.aliases = {"example.com"};
     proxy_options.secret = 42;
+    if (set_proxy) set_proxy(proxy_options);
     proxy_ = std::make_unique<proxy::Proxy>(proxy_options, *store_, 0, 1, *runner_, Random(2));
     proxy_->attach(store_->now(now_.time_since_epoch().count()), outputs_);
     flush();
@@ -156,12 +158,26 @@ class Bench : public proxy::Mailbox {
     return flush();
   }
 
+  // Something that is no message; `sent` gets what leaves because of it.
+  bool event(const proxy::ScriptEvent& event, std::vector<Sent>* sent = nullptr) {
+    const bool ran = proxy_->run_event(event, store_->now(now_.time_since_epoch().count()), outputs_);
+    auto left = flush();
+    if (sent) *sent = std::move(left);
+    return ran;
+  }
+
+  std::function<void(proxy::ProxyOptions&)> set_proxy;  // from the next start() on
+  std::vector<std::string> account_lines;               // of all processes
+  bool dies_before_output = false;                      // what is committed does not leave: start() is to follow
+
   ScriptRunner& runner() { return *runner_; }
   proxy::Proxy& proxy() { return *proxy_; }
 
  private:
   std::vector<Sent> flush() {
     std::vector<Sent> sent;
+    if (dies_before_output) return sent;
+    for (const auto line : outputs_.account_lines()) account_lines.emplace_back(line);
     for (const auto& one : outputs_.sends()) sent.push_back({std::string(one.bytes), one.destination});
     outputs_.clear();
     proxy_->outputs_sent();

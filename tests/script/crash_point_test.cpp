@@ -177,5 +177,102 @@ TEST(CrashPoint, WhatAScriptHasSetIsTheSameAfterADeathAfterEveryDatagramOfASeria
   }
 }
 
+// A fork whose failed branch is replaced, with another From towards the callees, and accounted.
+const char* const replaced_text = R"(
+function ksr_request_route()
+  if KSR.is_CANCEL() then KSR.tm.t_relay_cancel() return end
+  if KSR.siputils.has_totag() > 0 then
+    if KSR.rr.loose_route() > 0 then KSR.tm.t_relay() end
+    return
+  end
+  KSR.rr.record_route()
+  KSR.setflag(1)
+  KSR.uac.uac_replace_from_uri('sip:anonymous@anonymous.invalid')
+  KSR.tm.t_on_branch_failure('one_failed')
+  KSR.seturi('sip:bob@127.0.0.1:7001')
+  KSR.corex.append_branch_uri('sip:bob@127.0.0.1:7002')
+  KSR.tm.t_relay()
+end
+function one_failed()
+  if KSR.tm.t_check_status('503') < 0 then return end
+  KSR.seturi('sip:bob@127.0.0.1:7003')
+  KSR.tm.t_relay()
+end
+)";
+
+struct Replaced {
+  std::uint64_t writes = 0, outputs = 0;
+  std::vector<std::string> violations;
+};
+
+Replaced run_replaced(const sim::CrashPlan& plan) {
+  using namespace std::chrono_literals;
+  sim::Network network(1, {});
+  sim::NodeOptions options;
+  proxy::LocalSocket socket;
+  socket.address = address(5060);
+  socket.advertised_host = "127.0.0.1";
+  socket.advertised_port = 5060;
+  options.proxy.sockets = {socket};
+  options.proxy.secret = 42;
+  options.proxy.accounting.log_flag = 1;
+  options.crashes = plan;
+  sim::ProxyNode node(network, options, [](unsigned worker) {
+    ScriptOptions script;
+    script.text = replaced_text;
+    auto runner = ScriptRunner::create(script, worker, Random(1));
+    EXPECT_TRUE(runner) << runner.error().message;
+    return std::unique_ptr<proxy::RouteRunner>(std::move(*runner));
+  });
+  sim::Gateway fails(network, {address(7001), {{20ms, 180}, {100ms, 503}}, false});
+  sim::Gateway rings(network, {address(7002), {{20ms, 180}}, false});
+  sim::Gateway answers(network, {address(7003), {{20ms, 180}, {200ms, 200}}, false});
+  sim::CallerOptions caller_options;
+  caller_options.address = address(6000);
+  caller_options.proxy = address(5060);
+  sim::Caller caller(network, caller_options);
+  caller.start();
+
+  Replaced outcome;
+  const auto violation = [&](std::string text) { outcome.violations.push_back(std::move(text)); };
+  if (!network.run(network.now() + 10min)) violation("something still happens after ten minutes");
+  for (const auto& packet : network.trace()) {
+    if (packet.from != address(5060)) continue;
+    const bool to_caller = packet.to == address(6000);
+    const auto from = header(packet.bytes, "From");
+    if (from.starts_with(to_caller ? "<sip:alice@" : "<sip:anonymous@anonymous.invalid>")) continue;
+    violation((to_caller ? "the caller saw " : "a gateway saw ") + from + " in " + packet.bytes.substr(0, packet.bytes.find('\r')));
+  }
+  if (caller.seen().finals != std::set<std::uint16_t>{200}) violation("the caller saw another final response");
+  if (caller.seen().answered.size() != 1 || caller.seen().answered.begin()->second != 200) violation("the dialog did not end with its BYE");
+  for (const auto* gateway : {&fails, &rings, &answers}) {
+    for (const auto& text : gateway->violations()) violation(text);
+    if (gateway->transactions().size() != 1) violation("a gateway saw other than one INVITE");
+  }
+  for (const auto& [branch, transaction] : rings.transactions())
+    if (!transaction.canceled) violation("the second gateway rings on");
+  // Whoever reads the log drops what has the same id.
+  const std::set<std::string> lines(node.account_lines().begin(), node.account_lines().end());
+  if (lines.size() != 1) violation(std::to_string(lines.size()) + " different lines of accounting");
+  if (!lines.empty() && lines.begin()->find(";code=200;reason=") == std::string::npos) violation(*lines.begin());
+  if (node.open_transactions() || node.used_bytes()) violation("something is left in the store");
+  outcome.writes = node.writes();
+  outcome.outputs = node.outputs();
+  return outcome;
+}
+
+TEST(CrashPoint, ReplacedBranchesAddressesAndAccountingAreRightAfterADeathAnywhere) {
+  const auto whole = run_replaced({});
+  ASSERT_TRUE(whole.violations.empty()) << whole.violations.front();
+  for (std::uint64_t at = 0; at < whole.writes; ++at) {
+    const auto outcome = run_replaced({.at_write = at});
+    ASSERT_TRUE(outcome.violations.empty()) << "write " << at << ": " << outcome.violations.front();
+  }
+  for (std::uint64_t at = 1; at <= whole.outputs; ++at) {
+    const auto outcome = run_replaced({.at_output = at});
+    ASSERT_TRUE(outcome.violations.empty()) << "output " << at << ": " << outcome.violations.front();
+  }
+}
+
 }  // namespace
 }  // namespace perdure::script

@@ -205,9 +205,9 @@ TEST(TmDropReplies, AreNotChosenAfterTheNextAttempt) {
            "function two()\n  " +
            drop + "\n  KSR.seturi('sip:bob@127.0.0.1:7003')\n  KSR.tm.t_relay()\nend\n";
   };
-  // 410, 404, then 500: the last attempt decides in any case, as in Kamailio.
+  // 410, 404, then 500. The first relay has dropped the 410, what becomes of the 404 is up to the second.
   const std::pair<const char*, const char*> cases[] = {{"", "SIP/2.0 500 "},
-                                                       {"KSR.tm.t_drop_replies('n')", "SIP/2.0 500 "},
+                                                       {"KSR.tm.t_drop_replies('n')", "SIP/2.0 404 "},
                                                        {"KSR.tm.t_drop_replies('l')", "SIP/2.0 500 "},
                                                        {"KSR.tm.t_drop_replies('a')", "SIP/2.0 500 "},
                                                        {"KSR.tm.t_drop_replies_all()", "SIP/2.0 500 "}};
@@ -224,6 +224,31 @@ TEST(TmDropReplies, AreNotChosenAfterTheNextAttempt) {
       EXPECT_TRUE(first(sent, "ACK "));
     }
     EXPECT_TRUE(first(sent, expected)) << drop;
+  }
+}
+
+TEST(TmDropReplies, OfTheLastAttemptLeavesThoseBefore) {
+  Bench bench(
+      "function ksr_request_route()\n  KSR.seturi('sip:bob@127.0.0.1:7001')\n  KSR.tm.t_on_failure('one')\n  KSR.tm.t_relay()\nend\n"
+      "function one()\n  KSR.tm.t_drop_replies('n')\n  KSR.seturi('sip:bob@127.0.0.1:7002')\n  KSR.tm.t_on_failure('two')\n  "
+      "KSR.tm.t_relay()\nend\n"
+      "function two()\n  KSR.seturi('sip:bob@127.0.0.1:7003')\n  KSR.tm.t_relay()\n  KSR.tm.t_drop_replies('l')\nend\n");
+  auto sent = bench.receive(Request{});
+  for (const int code : {410, 404, 500}) {
+    const Sent invite = *first(sent, "INVITE ");
+    sent = bench.answer(invite, code);
+    bench.start();
+  }
+  EXPECT_TRUE(first(sent, "SIP/2.0 410 "));
+}
+
+TEST(TmDropReplies, WithoutANewBranchThereIsNothingToAnswerWith) {
+  for (const auto& [drop, expected] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"", "SIP/2.0 404 "}, {"KSR.tm.t_drop_replies('n')", "SIP/2.0 404 "}, {"KSR.tm.t_drop_replies_all()", "SIP/2.0 500 "}}) {
+    Bench bench(std::string("function ksr_request_route() KSR.tm.t_on_failure('failed') KSR.tm.t_relay() end\nfunction failed() ") + drop +
+                " end");
+    const auto sent = bench.receive(Request{.uri = "sip:bob@127.0.0.1:7001"});
+    EXPECT_TRUE(first(bench.answer(*first(sent, "INVITE "), 404), expected)) << drop;
   }
 }
 

@@ -99,7 +99,7 @@ function branch() KSR.async.route("branch", 1) end)");
 TEST(WaitingCallback, ErrorsAreThoseOfTheScript) {
   for (const auto& [call, error] : std::initializer_list<std::pair<std::string, std::string>>{
            {"KSR.async.route('nobody', 1)", "KSR.async.route: there is no function nobody"},
-           {"KSR.async.route('ksr_request_route', -1)", "KSR.async.route: a delay is at most a day"},
+           {"KSR.async.route('ksr_request_route', -1)", "KSR.async.route: a delay is at most 86400000 ms (async.delay_max)"},
            {"coroutine.wrap(function() KSR.async.route('ksr_request_route', 1) end)()",
             "default.lua:1: KSR.async.route: cannot wait in a coroutine that the script made"}}) {
     Bench bench("function ksr_request_route() " + call + " end");

@@ -18,7 +18,7 @@ TEST(RecordFormat, Transaction) {
                 FIELD(source),      FIELD(reply_to),   FIELD(socket_key),  FIELD(nonce),        FIELD(loop_hash),      FIELD(flags),
                 FIELD(interval_ms), FIELD(state),      FIELD(method),      FIELD(branch_count), FIELD(canceled),       FIELD(status),
                 FIELD(switches),    FIELD(request),    FIELD(response),    FIELD(context),      FIELD(cancel_headers), FIELD(targets),
-                FIELD(branches),    FIELD(given_up),   FIELD(force_rport), FIELD(reserved),     FIELD(branch)});
+                FIELD(branches),    FIELD(unused),     FIELD(force_rport), FIELD(reserved),     FIELD(branch)});
 #undef FIELD
   EXPECT_EQ(sizeof(TransactionHeader), 288U);
   EXPECT_EQ(TransactionHeader::layout, 2U);

@@ -267,7 +267,7 @@ const Function table[] = {
      }},
     {"", "isdsturiset", "", boolean, uris, "There is a destination URI.", "",
      [](Call& call) { return call.context().target.destination_uri.empty() ? -1 : 1; }},
-    {"", "append_branch", "[string uri], [string q]", Returns::Integer, routes::answering,
+    {"", "append_branch", "[string uri], [string q]", Returns::Integer, routes::relaying,
      "Adds a branch to be tried together with the others of its q-value, the higher ones first.",
      "The same as corex.append_branch and corex.append_branch_uri_q.", append_branch},
 

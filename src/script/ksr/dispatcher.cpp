@@ -153,7 +153,7 @@ int select_only(Call& call) {
 }
 
 constexpr auto integer = Returns::Integer;
-constexpr Routes answering = routes::answering;
+constexpr Routes answering = routes::relaying;
 constexpr unsigned default_mode = dispatch::Dispatcher::match_no_transport;
 
 constexpr std::string_view algorithms =
@@ -184,12 +184,11 @@ const Function table[] = {
      [](Call& call) { return apply_current(call, Into::Destination); }},
     {"dispatcher", "ds_set_domain", "", integer, answering, "Puts host and port of the destination in use into the Request-URI.", "",
      [](Call& call) { return apply_current(call, Into::Domain); }},
-    {"dispatcher", "ds_mark_dst", "[string state]", integer, routes::answering | routes::on_reply,
+    {"dispatcher", "ds_mark_dst", "[string state]", integer, routes::relaying | routes::on_reply,
      "Marks the destination in use: a active, i inactive, t trying (inactive after probing_threshold of them), d disabled, each with p to "
      "have it probed. Without a state: inactive.",
      "The optional argument is that of ds_mark_dst_state.", mark},
-    {"dispatcher", "ds_mark_dst_state", "string state", integer, routes::answering | routes::on_reply, "The same as ds_mark_dst.", "",
-     mark},
+    {"dispatcher", "ds_mark_dst_state", "string state", integer, routes::relaying | routes::on_reply, "The same as ds_mark_dst.", "", mark},
     {"dispatcher", "ds_is_from_list", "[int set]", integer, routes::any,
      "Address and port of the source are those of a destination of the set, of any for -1 or without an argument.", "",
      [](Call& call) { return is_from_list(call, call.has(0) ? std::optional(call.number(0)) : std::nullopt, default_mode); }},

@@ -36,17 +36,21 @@ class Waker {
 };
 
 // Callbacks in which a function may be called, as bits.
-using Routes = std::uint8_t;
+using Routes = std::uint16_t;
 namespace routes {
 constexpr Routes of(proxy::RouteKind kind) {
   return static_cast<Routes>(1U << static_cast<unsigned>(kind));
 }
 inline constexpr Routes request = of(proxy::RouteKind::Request), reply = of(proxy::RouteKind::Reply), branch = of(proxy::RouteKind::Branch),
-                        on_reply = of(proxy::RouteKind::OnReply), failure = of(proxy::RouteKind::Failure);
-inline constexpr Routes any = request | reply | branch | on_reply | failure;
-inline constexpr Routes with_request = request | branch | failure;  // the message is a request
-inline constexpr Routes answering = request | failure;              // it can be answered or relayed
-inline constexpr Routes load = 0x80;                                // while the script is loaded, too
+                        on_reply = of(proxy::RouteKind::OnReply), failure = of(proxy::RouteKind::Failure),
+                        branch_failure = of(proxy::RouteKind::BranchFailure), local = of(proxy::RouteKind::Local),
+                        event = of(proxy::RouteKind::Event);
+inline constexpr Routes with_request = request | branch | failure | branch_failure | local | event;  // the message is a request
+inline constexpr Routes any = with_request | reply | on_reply;
+inline constexpr Routes answering = request | failure;          // it can be answered
+inline constexpr Routes relaying = answering | branch_failure;  // it can be relayed
+inline constexpr Routes waiting = answering | event;            // a callback can wait
+inline constexpr Routes load = 0x8000;                          // while the script is loaded, too
 }  // namespace routes
 
 enum class Returns : std::uint8_t {
@@ -83,6 +87,8 @@ class Call {
   int wait(Duration timeout, const std::function<void(Waker)>& start);
   // The callback ends, and after `delay` the script's function `name` goes on with the same message and transaction.
   int continue_later(Duration delay, std::string_view name);
+  // The same with work as in wait(): `name` goes on when it is done, or after `timeout`.
+  int continue_with_answer(Duration timeout, std::string_view name, const std::function<void(Waker)>& start);
 
  private:
   friend class Vm;
@@ -140,6 +146,8 @@ struct Function {
 [[nodiscard]] std::span<const Function> tm_functions();
 [[nodiscard]] std::span<const Function> tmx_functions();
 [[nodiscard]] std::span<const Function> tsilo_functions();
+[[nodiscard]] std::span<const Function> acc_functions();
+[[nodiscard]] std::span<const Function> uac_functions();
 [[nodiscard]] std::span<const Function> sl_functions();
 [[nodiscard]] std::span<const Function> rr_functions();
 [[nodiscard]] std::span<const Function> nathelper_functions();
@@ -154,6 +162,10 @@ struct Function {
 [[nodiscard]] std::span<const Function> dispatcher_functions();
 [[nodiscard]] std::span<const Function> async_functions();
 [[nodiscard]] std::span<const Function> sqlops_functions();
+[[nodiscard]] std::span<const Function> ndb_redis_functions();
+[[nodiscard]] std::span<const Function> http_client_functions();
+[[nodiscard]] std::span<const Function> http_async_client_functions();
+[[nodiscard]] std::span<const Function> jansson_functions();
 [[nodiscard]] std::span<const Function> htable_functions();
 [[nodiscard]] std::span<const Function> cfgutils_functions();
 [[nodiscard]] std::span<const Function> counters_functions();

@@ -320,8 +320,8 @@ const Function table[] = {
        call.vm.static_branch = {};
        return 1;
      }},
-    {"pvx", "sbranch_append", "", integer, routes::answering, "Adds the branch `$sbranch` to the target set.", "", append_static_branch},
-    {"pvx", "sbranch_set_ruri", "", integer, routes::answering, "Makes `$sbranch` the Request-URI and destination.", "", use_static_branch},
+    {"pvx", "sbranch_append", "", integer, routes::relaying, "Adds the branch `$sbranch` to the target set.", "", append_static_branch},
+    {"pvx", "sbranch_set_ruri", "", integer, routes::relaying, "Makes `$sbranch` the Request-URI and destination.", "", use_static_branch},
 };
 
 #undef PERDURE_TREE

@@ -54,13 +54,13 @@ int is_direction(Call& call) {
 constexpr auto integer = Returns::Integer;
 
 const Function table[] = {
-    {"rr", "record_route", "", integer, routes::request | routes::failure | routes::branch,
+    {"rr", "record_route", "", integer, routes::relaying | routes::branch,
      "Later requests of the dialog come this way: the request gets a Record-Route when it is forwarded, two if it leaves by another "
      "socket.",
      "Calling it twice is no error.", record_route},
-    {"rr", "record_route_params", "string params", integer, routes::request | routes::failure | routes::branch,
+    {"rr", "record_route_params", "string params", integer, routes::relaying | routes::branch,
      "record_route with these parameters, `;name=value`.", "A text that is no parameters is a script error.", record_route_params},
-    {"rr", "add_rr_param", "string params", integer, routes::request | routes::failure | routes::branch,
+    {"rr", "add_rr_param", "string params", integer, routes::relaying | routes::branch,
      "Adds parameters, `;name=value`, to our Record-Route.", "A text that is no parameters is a script error.", add_parameters},
     {"rr", "loose_route", "", integer, routes::request,
      "Takes off the Route values that are ours, and makes the next one the destination URI; 1: the request has a route to follow, -1: it "

@@ -77,10 +77,10 @@ int query_async(Call& call) {
 }
 
 const Function table[] = {
-    {"sqlops", "sql_query", "string database, string query, string result", Returns::Integer, routes::answering,
+    {"sqlops", "sql_query", "string database, string query, string result", Returns::Integer, routes::waiting,
      "Asks a database and waits. 1: there are rows, `$dbr(result=>[row,column])`; 2: there are none; -1: an error, or no answer in time.",
      "The result belongs to this run of the callback.", [](Call& call) { return query(call, keep); }},
-    {"sqlops", "sql_xquery", "string database, string query, string xavp", Returns::Integer, routes::answering,
+    {"sqlops", "sql_xquery", "string database, string query, string xavp", Returns::Integer, routes::waiting,
      "The same, with the rows as XAVPs: `$xavp(name[row]=>column)`. Columns that are null are not there.", "",
      [](Call& call) { return query(call, keep_as_xavp); }},
     {"sqlops", "sql_query_async", "string database, string query", Returns::Integer, routes::any,

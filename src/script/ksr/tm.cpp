@@ -68,9 +68,10 @@ int any_branch(const Call& call, Test test) {
 }
 
 constexpr auto integer = Returns::Integer;
-constexpr Routes responses = routes::on_reply | routes::failure | routes::reply;
-constexpr Routes arming = routes::answering | routes::on_reply;
-constexpr Routes settings = routes::answering | routes::on_reply | routes::branch;
+constexpr Routes responses = routes::on_reply | routes::failure | routes::branch_failure | routes::reply;
+constexpr Routes relaying = routes::relaying;
+constexpr Routes arming = relaying | routes::on_reply;
+constexpr Routes settings = arming | routes::branch;
 
 std::uint32_t milliseconds(Call& call, std::size_t index) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(call.number(index), 0, 24LL * 3600 * 1000));
@@ -171,8 +172,11 @@ int status_code(Call& call) {
     case proxy::RouteKind::OnReply:
       return context.work ? call.message().status() : -1;
     case proxy::RouteKind::Failure:
+    case proxy::RouteKind::BranchFailure:
       return context.status;
     case proxy::RouteKind::Branch:
+    case proxy::RouteKind::Local:
+    case proxy::RouteKind::Event:
       break;
   }
   return -1;
@@ -198,7 +202,7 @@ int save_lumps(Call& call) {
 }
 
 const Function table[] = {
-    {"tm", "t_relay", "", integer, routes::answering,
+    {"tm", "t_relay", "", integer, relaying,
      "Forwards the request to its target set with a transaction. A CANCEL goes to the branches of its INVITE, an ACK goes without a "
      "transaction. Below 0 a request has been answered with the error already.",
      "The error reply is sent at once, so sl_reply_error after it does nothing.", relay},
@@ -219,19 +223,30 @@ const Function table[] = {
     {"tm", "t_on_failure", "string name", integer, arming,
      "Arms the function that is called when all branches have failed. It is armed for one failure.",
      "A name without a function is a script error.", [](Call& call) { return arm(call, call.context().armed.failure); }},
+    {"tm", "t_on_branch_failure", "string name", integer, arming,
+     "Arms the function that is called when a branch has failed, whatever the others do; it may relay to another target in its place. "
+     "Branches that are sent while it is armed have it, and each calls it once. Inside it has to be armed again for what is relayed there.",
+     "The name is that of the function, without `tm:branch-failure:`, and one for all branches: arming another one changes it for those "
+     "that are there, too.",
+     [](Call& call) {
+       const int armed = arm(call, call.context().armed.branch_failure);
+       if (armed > 0) call.context().branch_failure_spent = false;
+       return armed;
+     }},
     {"tm", "t_on_reply", "string name", integer, arming, "Arms the function that is called for each reply of a branch.",
      "A name without a function is a script error.", [](Call& call) { return arm(call, call.context().armed.reply); }},
-    {"tm", "t_is_set", "string what", integer, routes::answering | routes::branch,
-     "`branch_route`, `failure_route` or `onreply_route` is armed.", "",
+    {"tm", "t_is_set", "string what", integer, relaying | routes::branch,
+     "`branch_route`, `failure_route`, `branch_failure_route` or `onreply_route` is armed.", "",
      [](Call& call) { return truth(call.context().is_set(call.text(0))); }},
     {"tm", "t_is_canceled", "", integer, routes::answering | responses, "The transaction has been cancelled from upstream.", "",
      [](Call& call) { return truth(call.context().is_canceled()); }},
     {"tm", "t_check_status", "string expression", integer, routes::any,
      "The status code of the reply, in a failure route of the one that won, matches a regular expression.",
      "A bad expression is a script error.", check_status},
-    {"tm", "t_branch_timeout", "", integer, routes::failure, "The response that won is a timeout of ours.", "",
+    {"tm", "t_branch_timeout", "", integer, routes::failure | routes::branch_failure,
+     "The branch that won, or in a branch failure route has failed, had no response in time.", "",
      [](Call& call) { return truth(call.context().timed_out); }},
-    {"tm", "t_branch_replied", "", integer, routes::failure, "The branch that won has got a reply.", "",
+    {"tm", "t_branch_replied", "", integer, routes::failure | routes::branch_failure, "The same branch has got a reply.", "",
      [](Call& call) { return truth(call.context().branch_replied); }},
     {"tm", "t_any_timeout", "", integer, responses, "A branch has timed out.", "",
      [](Call& call) { return any_branch(call, [](const auto& branch) { return branch.timed_out != 0; }); }},
@@ -271,20 +286,22 @@ const Function table[] = {
     {"tm", "t_use_uac_headers", "", integer, routes::any, "CANCEL and ACK have From and To as the request left with them.",
      "They always have.", [](Call&) { return 1; }},
     {"tm", "t_drop_replies", "string mode", integer, routes::failure,
-     "If this failure route relays, replies so far are not chosen any more: `l` those of the last relay, `n` none, else all.", "",
+     "Which replies so far cannot be sent to the caller any more after this callback: `l` those of the last t_relay, `n` none, else all. "
+     "If then nothing has been relayed, the caller gets 500.",
+     "Without it they are dropped if the callback relays, as with Kamailio's parameter failure_reply_mode = 3, which its default "
+     "configuration has. A callback is not called again when a reply of an earlier attempt wins.",
      drop_replies},
     {"tm", "t_drop_replies_all", "", integer, routes::failure, "The same as t_drop_replies('a').", "", drop_replies},
-    {"tm", "t_load_contacts", "", integer, routes::answering,
+    {"tm", "t_load_contacts", "", integer, relaying,
      "Puts the branches of append_branch and the Request-URI, sorted by q, into the XAVP tm_contacts, for t_next_contacts. Without a "
      "branch: "
      "nothing, and 1.",
      "No module parameter is needed. A Request-URI without q has 1.0, not less than all others.", load_contacts},
-    {"tm", "t_load_contacts_mode", "int mode", integer, routes::answering,
+    {"tm", "t_load_contacts_mode", "int mode", integer, relaying,
      "With 0 as t_load_contacts; with 1 in an order drawn by lot, one at a time, chances as their q.", "", load_contacts_mode},
-    {"tm", "ki_t_load_contacts_mode", "int mode", integer, routes::answering,
-     "The same as t_load_contacts_mode, under the name of Kamailio 5.6.", "", load_contacts_mode},
-    {"tm", "t_next_contacts", "", integer, routes::answering,
-     "The contacts of the highest q that are left become the target set. -2: none is left.",
+    {"tm", "ki_t_load_contacts_mode", "int mode", integer, relaying, "The same as t_load_contacts_mode, under the name of Kamailio 5.6.",
+     "", load_contacts_mode},
+    {"tm", "t_next_contacts", "", integer, relaying, "The contacts of the highest q that are left become the target set. -2: none is left.",
      "Contacts with the same instance are not held back.", next_contacts},
     {"tm", "t_uac_send", "string method, string uri, string next_hop, string socket, string headers, string body", integer, routes::any,
      "Sends a request of our own and repeats it till an answer comes, also over a restart. `headers` are complete lines, with From and To; "
@@ -294,16 +311,14 @@ const Function table[] = {
      "Sends a copy of the request there, with a transaction of its own whose replies go nowhere.", "An INVITE is refused.",
      [](Call& call) { return call.context().replicate(call.text(0)); }},
     // ---- t_relay to somewhere else ----
-    {"tm", "t_relay_to_proxy", "string proxy", integer, routes::answering, "t_relay to `host`, `host:port` or `tcp:host:port`.", "",
-     relay_to_proxy},
-    {"tm", "t_relay_to_flags", "int flags", integer, routes::answering,
+    {"tm", "t_relay_to_proxy", "string proxy", integer, relaying, "t_relay to `host`, `host:port` or `tcp:host:port`.", "", relay_to_proxy},
+    {"tm", "t_relay_to_flags", "int flags", integer, relaying,
      "t_relay with 1: no 100 of ours, 2: no reply to errors of relaying, 4: no failover by DNS.",
      "4 does nothing: see t_set_disable_failover.", relay_to_flags},
-    {"tm", "t_relay_to_proxy_flags", "string proxy, int flags", integer, routes::answering,
-     "t_relay_to_proxy with the flags of t_relay_to_flags.", "", relay_to_proxy_flags},
-    {"tm", "t_relay_to_proto", "string transport", integer, routes::answering, "t_relay by `udp`, `tcp`, `tls` and so on.", "",
-     relay_to_proto},
-    {"tm", "t_relay_to_proto_addr", "string transport, string host, int port", integer, routes::answering,
+    {"tm", "t_relay_to_proxy_flags", "string proxy, int flags", integer, relaying, "t_relay_to_proxy with the flags of t_relay_to_flags.",
+     "", relay_to_proxy_flags},
+    {"tm", "t_relay_to_proto", "string transport", integer, relaying, "t_relay by `udp`, `tcp`, `tls` and so on.", "", relay_to_proto},
+    {"tm", "t_relay_to_proto_addr", "string transport, string host, int port", integer, relaying,
      "t_relay to that address by that transport; port 0: the default one.", "", relay_to_proto_addr},
     // ---- timers and switches ----
     {"tm", "t_set_fr", "int invite, int first", integer, settings,
@@ -336,8 +351,8 @@ const Function table[] = {
      "There is none: an address that does not answer is a failed branch.", [](Call&) { return 1; }},
     {"tm", "t_set_no_e2e_cancel_reason", "int on", integer, arming, "1: the Reason of the caller's CANCEL is not passed on.", "",
      set_switch<transaction::no_cancel_reason>},
-    {"tm", "t_set_disable_internal_reply", "int on", integer, routes::answering, "1: t_relay does not answer its errors, the script does.",
-     "", set_switch<transaction::no_internal_reply>},
+    {"tm", "t_set_disable_internal_reply", "int on", integer, relaying, "1: t_relay does not answer its errors, the script does.", "",
+     set_switch<transaction::no_internal_reply>},
 };
 
 }  // namespace

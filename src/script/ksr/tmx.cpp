@@ -66,6 +66,10 @@ const Function more_table[] = {
      is_kind<proxy::RouteKind::Reply, proxy::RouteKind::OnReply>},
     {"tmx", "t_is_failure_route", "", integer, routes::any, "This is a failure route.", "", is_kind<proxy::RouteKind::Failure>},
     {"tmx", "t_is_branch_route", "", integer, routes::any, "This is a branch route.", "", is_kind<proxy::RouteKind::Branch>},
+    {"tmx", "t_reuse_branch", "", integer, routes::branch_failure,
+     "The Request-URI and the branch flags are those of the branch that has failed, as they were when the callback began: t_relay tries it "
+     "again.",
+     "", [](Call& call) { return call.context().reuse_branch(); }},
     {"tmx", "t_flush_flags", "", integer, routes::answering, "The message flags of now become those of the transaction. -1: there is none.",
      "", [](Call& call) { return call.context().flush_flags(); }},
     {"tmx", "t_cancel_branches", "string which", integer, routes::on_reply,
