@@ -28,6 +28,7 @@ struct Violation {
 struct SimulatedCall {
   CallPlan plan;
   std::unique_ptr<Caller> caller;
+  bool shares_branch = false;  // with another call: what becomes of the two is their own fault
 };
 
 // What checkers may look at.
@@ -36,6 +37,7 @@ struct WorldView {
   const std::vector<std::unique_ptr<Gateway>>& gateways;
   store::Store& store;
   std::uint64_t secret;
+  bool may_refuse = false;  // the store is so small that it is full now and then
 };
 
 class Checker {
@@ -47,7 +49,7 @@ class Checker {
 
   // A datagram leaves the proxy. `message` is parsed from it.
   virtual void on_output(const WorldView&, Time, const SocketAddress& /*to*/, const sip::Message&) {}
-  // Between two inputs, every now and then.
+  // Between two inputs, every now and then; not while no process has the store.
   virtual void on_state(const WorldView&, Time) {}
   // Nothing happens any more.
   virtual void at_end(const WorldView&) {}

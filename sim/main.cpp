@@ -89,6 +89,9 @@ int main(int argc, char** argv) {
       sum.cancelled += report.cancelled;
       sum.crashes += report.crashes;
       sum.restarts += report.restarts;
+      sum.upgrades += report.upgrades;
+      sum.refused += report.refused;
+      sum.misbehaving += report.misbehaving;
       sum.packets += report.packets;
       sum.lost += report.lost;
       sum.digest ^= report.digest;
@@ -100,8 +103,11 @@ int main(int argc, char** argv) {
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun;
   fmt::print(
-      "{} seeds, {} calls ({} answered, {} cancelled), {} crashes, {} restarts, {} datagrams, {} of them lost; {:.0f} s; digest {:016x}\n",
-      list.size(), sum.calls, sum.answered, sum.cancelled, sum.crashes, sum.restarts, sum.packets, sum.lost, seconds.count(), sum.digest);
+      "{} seeds, {} calls ({} answered, {} cancelled, {} by callers that misbehave, {} refused by a full store), {} crashes, {} restarts, "
+      "{} "
+      "upgrades, {} datagrams, {} of them lost; {:.0f} s; digest {:016x}\n",
+      list.size(), sum.calls, sum.answered, sum.cancelled, sum.misbehaving, sum.refused, sum.crashes, sum.restarts, sum.upgrades,
+      sum.packets, sum.lost, seconds.count(), sum.digest);
   fmt::print("{} passed, {} failed\n", list.size() - failed, failed);
   return failed ? 1 : 0;
 }

@@ -1,9 +1,11 @@
 #include "sim/proxy_node.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "transaction/record.hpp"
 
 namespace perdure::sim {
 namespace {
@@ -22,6 +24,27 @@ class BorrowedRunner final : public proxy::RouteRunner {
  private:
   proxy::RouteRunner& runner_;
 };
+
+// The kinds of a program so many layouts ahead. The header of a later layout has the fields of today, because the proxy that works on it is
+// that of today; but its records lie in extents of their own, and each upgrade writes one of the blobs anew.
+std::vector<store::KindInfo> kinds_of_layout(std::uint16_t ahead) {
+  auto kinds = proxy::store_kinds();
+  if (ahead == 0) return kinds;
+  for (auto& info : kinds) {
+    if (info.kind != transaction::TransactionHeader::kind) continue;
+    info.current.number = static_cast<std::uint16_t>(info.current.number + ahead);
+    info.previous = info.current;
+    --info.previous.number;
+    info.upgrade = [](const void* previous, void* current, store::Partition& partition) {
+      transaction::TransactionHeader header;
+      std::memcpy(&header, previous, sizeof header);
+      if (const auto moved = partition.write(partition.read(header.request))) header.request = moved;
+      std::memcpy(current, &header, sizeof header);
+      return true;
+    };
+  }
+  return kinds;
+}
 
 NodeOptions simple_options(proxy::ProxyOptions options, const CrashPlan& plan, proxy::Persist persist, std::uint64_t store_bytes) {
   NodeOptions node;
@@ -76,16 +99,16 @@ void ProxyNode::open_stores() {
   store::Options options;
   options.partitions = options_.partitions;
   options.extent_bytes = 16 * 1024;
-  options.kinds = proxy::store_kinds();
+  options.kinds = kinds_of_layout(layout_wanted_);
   options.discard = options_.persist == proxy::Persist::Off;
   options.clock = options_.clock;
   options.monotonic_us = monotonic_us();
   options.wall_us = wall_us();
   options.secret = 42;
-  auto opened = store::Store::attach_memory(reinterpret_cast<char*>(memory_.data()), memory_.size() * 8, options);
-  PERDURE_ASSERT(opened.has_value());
+  auto opened = store::Store::attach_memory(reinterpret_cast<char*>(memory_.data()), memory_.size() * 8, options, this);
+  PERDURE_ASSERT(opened.has_value() && (*opened)->attached().dropped == 0);
   store_ = std::move(*opened);
-  store_->observe(this);
+  layout_ = layout_wanted_;
   if (options_.persist == proxy::Persist::Full) return;
   auto of_process = store::Store::open(options);
   PERDURE_ASSERT(of_process.has_value());
@@ -200,6 +223,12 @@ void ProxyNode::tick() {
 void ProxyNode::flush(Worker& worker) {
   if (dead_) throw Killed{};
   for (const auto& one : worker.outputs->sends()) send(one);
+  for (const auto line : worker.outputs->account_lines()) {
+    account_lines_.emplace_back(line);
+    if (!crasher_.after_output()) continue;
+    dead_ = true;
+    throw Killed{};
+  }
   worker.outputs->clear();
   worker.proxy->outputs_sent();
   if (dead_) throw Killed{};

@@ -59,6 +59,8 @@ class ProxyNode : private store::WriteObserver {
 
   // Ends the process now, between two inputs, and starts the next after down_time. `workers`: of all that follow; 0: as before.
   void restart(unsigned workers = 0);
+  // The processes that follow are of a program whose records have the next layout. Does nothing while the last such one has not attached.
+  void upgrade() { layout_wanted_ = layout_ + 1; }
   // The next death, instead of what was planned.
   void die_at(const CrashPlan& plan) { crasher_.set_plan(plan); }
   // The wall clock is set; the monotonic one goes on.
@@ -71,12 +73,16 @@ class ProxyNode : private store::WriteObserver {
     filter_ = [filter = std::move(filter)](std::string& bytes, SocketAddress&) { return filter(bytes); };
   }
 
+  // What has been written to the accounting log, by all processes.
+  [[nodiscard]] const std::vector<std::string>& account_lines() const { return account_lines_; }
   [[nodiscard]] std::uint64_t writes() const { return crasher_.writes(); }
   [[nodiscard]] std::uint64_t outputs() const { return crasher_.outputs(); }
   [[nodiscard]] std::uint64_t crashes() const { return crasher_.crashes(); }
   [[nodiscard]] std::uint64_t starts() const { return starts_; }
   [[nodiscard]] std::uint64_t inbox_lost() const { return inbox_lost_; }  // received while no process ran, and one too many
+  [[nodiscard]] std::uint16_t layout() const { return layout_; }          // how many layouts the records are ahead of those of today
   [[nodiscard]] bool is_down() const { return down_; }
+  [[nodiscard]] bool has_store() const { return store_ != nullptr; }  // false after a death in the middle of an attach
   [[nodiscard]] unsigned workers() const { return static_cast<unsigned>(workers_.size()); }
   // Of the process that runs or, while none does, of the last one: others after each restart.
   [[nodiscard]] proxy::Proxy& proxy(unsigned worker = 0) { return *workers_[worker].proxy; }
@@ -125,7 +131,9 @@ class ProxyNode : private store::WriteObserver {
   OnOutput on_output_;
   Filter filter_;
   std::string filtered_;
+  std::vector<std::string> account_lines_;
   std::uint64_t starts_ = 0, inbox_lost_ = 0;
+  std::uint16_t layout_ = 0, layout_wanted_ = 0;
   bool dead_ = false;     // a script's VM stops an exception on its way: until the next start nothing is written and nothing leaves
   bool down_ = true;      // no process runs
   bool crashed_ = false;  // how the last one ended

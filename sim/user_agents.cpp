@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sip/builder.hpp"
 #include "sip/message.hpp"
@@ -31,35 +32,59 @@ std::string parameter_of(Transport transport) {
 // ---------------------------------------------------------------- Caller
 
 Caller::Caller(Network& network, CallerOptions options) : network_(network), options_(std::move(options)) {
-  network_.attach(options_.address, [this](const Packet& packet) { on_packet(packet); });
+  invites_.reserve(2);
+  if (options_.branch.empty()) options_.branch = options_.call_id + "inv";
+  if (options_.host)
+    options_.host->guests_.push_back(this);
+  else
+    network_.attach(options_.address, [this](const Packet& packet) { on_packet(packet); });
+}
+
+std::string Caller::uri() const {
+  return fmt::format("sip:{}@{}", options_.user, options_.proxy.text());
 }
 
 std::string Caller::request(std::string_view method, std::string_view uri, std::string_view branch, std::string_view to,
-                            std::string_view routes, int cseq) const {
+                            std::string_view routes, int cseq, std::string_view headers) const {
   const auto self = options_.address.text();
   return fmt::format(
-      "{} {} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{}{}\r\n{}Max-Forwards: 70\r\nFrom: <sip:alice@{}>;tag=a1\r\nTo: {}\r\n"
+      "{} {} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{}\r\n{}Max-Forwards: 70\r\nFrom: <sip:alice@{}>;tag=a1\r\nTo: {}\r\n"
       "Call-ID: {}\r\nCSeq: {} {}\r\nContact: <sip:alice@{}{}>\r\n{}Content-Length: 0\r\n\r\n",
-      method, uri, via_name(options_.transport), self, options_.call_id, branch, routes, self, to, options_.call_id, cseq,
-      method == "CANCEL" ? "CANCEL" : method, self, parameter_of(options_.transport),
-      method == "INVITE" ? options_.extra_headers : std::string());
+      method, uri, via_name(options_.transport), self, branch, routes, self, to, options_.call_id, cseq, method, self,
+      parameter_of(options_.transport), headers);
 }
 
 void Caller::start() {
-  const auto uri = fmt::format("sip:{}@{}", options_.user, options_.proxy.text());
-  retransmit("INVITE", request("INVITE", uri, "inv", "<" + uri + ">", {}, 1), options_.proxy, t1, Duration::max(),
-             network_.now() + 64 * t1);
+  invite(options_.branch, 1);
+  // Either of the same CSeq number, or of the next one.
+  if (options_.manners == Manners::InvitesTwice)
+    network_.after(options_.again_after, [this] { invite(options_.branch + "2", options_.call_id.back() % 2 + 1); });
+}
+
+void Caller::invite(std::string branch, int cseq) {
+  invites_.push_back({branch, cseq});
+  seen_.unanswered = true;
+  retransmit("INVITE" + branch, request("INVITE", uri(), branch, "<" + uri() + ">", {}, cseq, options_.extra_headers), options_.proxy, t1,
+             Duration::max(), network_.now() + 64 * t1);
+}
+
+void Caller::send(const SocketAddress& to, const std::string& text) {
+  constexpr int copies = 7;
+  network_.send(options_.address, to, text);
+  if (options_.manners != Manners::Repeats) return;
+  for (int i = 1; i <= copies; ++i)
+    network_.after(options_.again_after * i / copies, [=, this] { network_.send(options_.address, to, text); });
 }
 
 void Caller::retransmit(const std::string& key, std::string text, SocketAddress to, Duration interval, Duration cap, Time until) {
   if (network_.now() == until || interval == t1) waiting_.insert(key);
   if (!waiting_.contains(key)) return;
   if (network_.now() >= until) {
-    if (key == "INVITE") seen_.timed_out = true;
+    if (key.starts_with("INVITE")) seen_.timed_out = true;
     waiting_.erase(key);
     return;
   }
-  network_.send(options_.address, to, text);
+  send(to, text);
   if (is_reliable(options_.transport)) interval = until - network_.now();  // Timers B and F only
   network_.after(interval, [=, this, text = std::move(text)]() mutable {
     if (!waiting_.contains(key)) return;
@@ -68,22 +93,36 @@ void Caller::retransmit(const std::string& key, std::string text, SocketAddress 
   });
 }
 
-void Caller::send_cancel() {
-  if (!seen_.finals.empty() || seen_.cancel_sent) return;
+std::string Caller::cancel(const Invite& invite, std::string_view headers) const {
+  return request("CANCEL", uri(), invite.branch, "<" + uri() + ">", {}, invite.cseq, headers);
+}
+
+void Caller::send_cancel(const Invite& invite) {
   seen_.cancel_sent = true;
-  const auto uri = fmt::format("sip:{}@{}", options_.user, options_.proxy.text());
-  retransmit("CANCEL", request("CANCEL", uri, "inv", "<" + uri + ">", {}, 1), options_.proxy, t1, t2, network_.now() + 64 * t1);
+  retransmit("CANCEL" + invite.branch, cancel(invite, {}), options_.proxy, t1, t2, network_.now() + 64 * t1);
+  if (options_.manners == Manners::CancelsTwice) cancel_again(invite, "Reason: SIP;cause=480\r\n");
+}
+
+// One that nobody waits for.
+void Caller::cancel_again(const Invite& invite, std::string_view headers) {
+  network_.after(options_.again_after, [this, text = cancel(invite, headers)] { send(options_.proxy, text); });
 }
 
 void Caller::on_packet(const Packet& packet) {
   sip::Message message;
   if (!message.parse(packet.bytes) || message.is_request() || !message.cseq()) return;
+  if (message.call_id() != options_.call_id) {
+    for (Caller* guest : guests_)
+      if (message.call_id() == guest->call_id()) guest->on_packet(packet);
+    return;
+  }
   const auto method = message.cseq()->method;
   if (method == sip::Method::Invite) return on_invite_response(packet);
   if (message.status() < 200) return;
   if (method == sip::Method::Cancel) {
-    seen_.cancel_status = message.status();
-    waiting_.erase("CANCEL");
+    const auto* via = message.top_via();
+    if (!via || !waiting_.erase("CANCEL" + std::string(via->branch.substr(std::min<std::size_t>(via->branch.size(), 7))))) return;
+    seen_.cancel_status = std::max(seen_.cancel_status, message.status());
   } else if (method == sip::Method::Bye) {
     const std::string tag(message.to()->tag);
     seen_.answered[tag] = message.status();
@@ -93,20 +132,37 @@ void Caller::on_packet(const Packet& packet) {
 
 void Caller::on_invite_response(const Packet& packet) {
   sip::Message message;
-  if (!message.parse(packet.bytes) || !message.to()) return;
+  if (!message.parse(packet.bytes) || !message.to() || !message.top_via()) return;
   const auto status = message.status();
-  waiting_.erase("INVITE");
+  const auto found = std::ranges::find_if(invites_, [&](const Invite& one) { return message.top_via()->branch == "z9hG4bK" + one.branch; });
+  if (found == invites_.end()) return;
+  Invite& invite = *found;
+  waiting_.erase("INVITE" + invite.branch);
   if (status < 200) {
     seen_.provisionals.push_back(status);
-    if (status > 100 && options_.cancel_after != never - Time{} && !seen_.cancel_sent)
-      network_.after(options_.cancel_after, [this] { send_cancel(); });
+    if (status == 100 || options_.cancel_after == never - Time{} || invite.cancel_sent) return;
+    network_.after(options_.cancel_after, [this, &invite] {
+      if (invite.ended || std::exchange(invite.cancel_sent, true)) return;
+      send_cancel(invite);
+    });
     return;
   }
+  const bool first = !std::exchange(invite.ended, true);
+  seen_.unanswered = std::ranges::any_of(invites_, [](const Invite& one) { return !one.ended; });
   seen_.finals.insert(status);
+  if (first && options_.manners == Manners::CancelsLate) {
+    send(options_.proxy, cancel(invite, {}));
+    cancel_again(invite, "Reason: SIP;cause=480\r\n");
+  }
   const std::string to(message.value(*message.find(sip::HeaderName::To)));
-  const auto uri = fmt::format("sip:{}@{}", options_.user, options_.proxy.text());
-  if (status >= 300) {
-    network_.send(options_.address, options_.proxy, request("ACK", uri, "inv", to, {}, 1));
+  if (status < 300) return on_answer(message, to);
+  if (options_.manners != Manners::NeverAcks) send(options_.proxy, request("ACK", uri(), invite.branch, to, {}, invite.cseq));
+}
+
+void Caller::on_answer(const sip::Message& message, const std::string& to) {
+  const std::string tag(message.to()->tag);
+  if (options_.manners == Manners::NeverAcks) {
+    seen_.answered[tag] = 0;
     return;
   }
   // RFC 3261 12.1.2: the route set is the Record-Route, last first.
@@ -118,12 +174,11 @@ void Caller::on_invite_response(const Packet& packet) {
   const auto contact = sip::NameAddr::parse(message.value(*message.find(sip::HeaderName::Contact)));
   const std::string target(contact->uri);
   const auto next = set.empty() ? address_of(target, options_.proxy) : address_of(sip::NameAddr::parse(set.front())->uri, options_.proxy);
-  const std::string tag(message.to()->tag);
-  network_.send(options_.address, next, request("ACK", target, "ack" + tag, to, routes, 1));
+  send(next, request("ACK", target, options_.call_id + "ack" + tag, to, routes, static_cast<int>(message.cseq()->number)));
   if (seen_.answered.contains(tag)) return;
   seen_.answered[tag] = 0;
   network_.after(options_.hold, [=, this] {
-    retransmit("BYE" + tag, request("BYE", target, "bye" + tag, to, routes, 2), next, t1, t2, network_.now() + 64 * t1);
+    retransmit("BYE" + tag, request("BYE", target, options_.call_id + "bye" + tag, to, routes, 3), next, t1, t2, network_.now() + 64 * t1);
   });
 }
 

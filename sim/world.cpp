@@ -17,7 +17,11 @@ namespace {
 using transaction::TransactionHeader;
 
 constexpr std::size_t gateway_count = 36;
-constexpr std::uint64_t store_bytes = 96ULL << 20;
+constexpr std::uint64_t store_bytes = 96ULL << 20;                               // room for everything
+constexpr std::uint64_t small_store_bytes = 1ULL << 20, small_store_steps = 16;  // that, and up to so many quarters more
+constexpr std::uint64_t small_store_every = 5, upgrades_every = 2;               // seeds, by chance
+constexpr std::uint64_t misbehaves_every = 8;                                    // calls
+constexpr std::uint16_t upgrades_max = 40;
 constexpr std::uint64_t events_per_call_max = 400;  // a call takes about 30, one whose gateway is silent 100
 constexpr Duration between_looks = 500ms;           // at the states of all transactions
 constexpr std::uint64_t script_every = 10;          // seeds
@@ -63,9 +67,10 @@ class World {
   WorldReport run();
 
  private:
-  [[nodiscard]] WorldView view() { return {calls_, gateways_, node_->store(), 42}; }
+  [[nodiscard]] WorldView view() { return {calls_, gateways_, node_->store(), 42, small_store_}; }
   [[nodiscard]] std::unique_ptr<ProxyNode> make_node();
   void add_calls();
+  void choose_manners(CallerOptions& caller, SimulatedCall& call);
   void on_output(const SocketAddress& to, std::string_view bytes);
   void look();
   void fault();
@@ -76,14 +81,16 @@ class World {
 
   const WorldOptions& options_;
   Random random_;
+  Random more_;  // of what came to the simulator later: the worlds of old seeds stay what they were but for that
   Network network_;
+  bool small_store_, upgrades_;
   std::unique_ptr<ProxyNode> node_;
   std::vector<std::unique_ptr<Gateway>> gateways_;
   std::vector<SimulatedCall> calls_;
   std::vector<std::unique_ptr<Checker>> checkers_ = make_checkers();
   Time begin_, end_;
   bool clock_elapses_ = false;
-  std::uint64_t restarts_ = 0;
+  std::uint64_t restarts_ = 0, misbehaving_ = 0;
   bool spoiled_ = false;
   std::vector<std::string> seen_;  // branches of INVITEs that left, for a canary
 };
@@ -91,7 +98,10 @@ class World {
 World::World(const WorldOptions& options)
     : options_(options),
       random_(options.seed * 2 + 1),
+      more_(options.seed * 31 + 7),
       network_(options.seed, network_options(random_)),
+      small_store_(more_.below(small_store_every) == 0),
+      upgrades_(more_.below(upgrades_every) == 0),
       begin_(network_.now()),
       end_(begin_ + std::max<Duration>(5s, std::chrono::milliseconds(30 * options.calls))) {
   network_.set_trace_max(options.trace.empty() ? 0 : 2000);
@@ -114,7 +124,7 @@ std::unique_ptr<ProxyNode> World::make_node() {
   NodeOptions node;
   node.proxy = proxy_options();
   node.seed = options_.seed;
-  node.store_bytes = store_bytes;
+  node.store_bytes = small_store_ ? small_store_bytes + more_.below(small_store_steps) * (256 << 10) : store_bytes;
   node.partitions = 8;
   node.workers = 1 + static_cast<unsigned>(random_.below(ProxyNode::workers_max));
   // A process is missing for a while in every second seed; in the others the next one is there at once.
@@ -133,6 +143,7 @@ std::unique_ptr<ProxyNode> World::make_node() {
 }
 
 void World::add_calls() {
+  calls_.reserve(options_.calls);
   for (std::size_t i = 0; i < options_.calls; ++i) {
     SimulatedCall call;
     call.plan = choose_plan(random_, gateway_count, end_ - begin_);
@@ -143,10 +154,31 @@ void World::add_calls() {
     caller.user = call.plan.user();
     caller.cancel_after = call.plan.cancel_after;
     caller.hold = std::chrono::milliseconds(50 + random_.below(2000));
+    choose_manners(caller, call);
     call.caller = std::make_unique<Caller>(network_, caller);
     network_.after(call.plan.starts, [agent = call.caller.get()] { agent->start(); });
     calls_.push_back(std::move(call));
   }
+}
+
+void World::choose_manners(CallerOptions& caller, SimulatedCall& call) {
+  if (options_.canary != Canary::None || more_.below(misbehaves_every) != 0) return;
+  constexpr std::uint64_t kinds = 5;
+  const auto manners = static_cast<Manners>(1 + more_.below(kinds + 1));
+  caller.again_after = std::chrono::milliseconds(1 + more_.below(2000));
+  ++misbehaving_;
+  if (static_cast<std::uint64_t>(manners) <= kinds) {
+    caller.manners = manners;
+    return;
+  }
+  // The same user agent has called before, and uses the branch of that call again.
+  if (calls_.empty() || calls_.back().shares_branch) return;
+  SimulatedCall& other = calls_.back();
+  other.shares_branch = call.shares_branch = true;
+  caller.host = other.caller.get();
+  caller.address = caller_address(calls_.size() - 1);
+  caller.branch = other.caller->call_id() + "inv";
+  call.plan.starts = other.plan.starts + caller.again_after;
 }
 
 void World::on_output(const SocketAddress& to, std::string_view bytes) {
@@ -158,16 +190,20 @@ void World::on_output(const SocketAddress& to, std::string_view bytes) {
 }
 
 void World::look() {
-  spoil_store();
-  const auto world = view();
-  const Time now = node_->store().now(network_.now().time_since_epoch().count());
-  for (const auto& checker : checkers_) checker->on_state(world, now);
+  if (node_->has_store()) {
+    spoil_store();
+    const auto world = view();
+    const Time now = node_->store().now(network_.now().time_since_epoch().count());
+    for (const auto& checker : checkers_) checker->on_state(world, now);
+  }
   if (!over()) network_.after(between_looks, [this] { look(); });
 }
 
-// A death at any write or after any output, an orderly restart with another number of workers, or a peer that cannot be reached for a
-// while.
+// A death at any write or after any output, those of an attach included, an orderly restart with another number of workers, or a peer that
+// cannot be reached for a while.
 void World::fault() {
+  // Whatever ends this process, the next one is of a newer program.
+  if (upgrades_ && node_->layout() < upgrades_max && more_.below(4) == 0) node_->upgrade();
   switch (random_.below(8)) {
     case 0:
       node_->restart(1 + static_cast<unsigned>(random_.below(ProxyNode::workers_max)));
@@ -213,6 +249,7 @@ void World::hostile() {
 WorldReport World::run() {
   WorldReport report;
   const bool quiet = network_.run(end_ + 20min, events_per_call_max * (options_.calls + 100));
+  PERDURE_ASSERT(node_->has_store());  // nothing is down for long
   const auto world = view();
   for (const auto& checker : checkers_) {
     checker->at_end(world);
@@ -225,9 +262,12 @@ WorldReport World::run() {
   report.calls = calls_.size();
   report.restarts = restarts_;
   report.crashes = node_->crashes();
+  report.upgrades = node_->layout();
+  report.misbehaving = misbehaving_;
   for (const auto& call : calls_) {
     report.answered += !call.caller->seen().answered.empty();
     report.cancelled += call.caller->seen().cancel_sent;
+    report.refused += call.caller->seen().finals.contains(503);
   }
   for (const auto& packet : network_.trace())
     report.ladder += fmt::format("  {:10.3f} s  {} -> {}  {}\n", static_cast<double>((packet.at - begin_).count()) / 1e6,

@@ -39,7 +39,10 @@ struct WorldReport {
   std::vector<Violation> violations;
   std::uint64_t digest = 0;  // of every datagram: the same seed gives the same
   std::uint64_t calls = 0, answered = 0, cancelled = 0, crashes = 0, restarts = 0, packets = 0, lost = 0;
-  std::string ladder;  // of the call of the first violation, or the one asked for
+  std::uint64_t upgrades = 0;     // of the layout of the store
+  std::uint64_t refused = 0;      // calls, because the store was full
+  std::uint64_t misbehaving = 0;  // callers
+  std::string ladder;             // of the call of the first violation, or the one asked for
 };
 
 [[nodiscard]] WorldReport run_world(const WorldOptions& options);
