@@ -5,6 +5,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,7 +83,17 @@ void respond(std::string_view sent, int status, std::string_view reason, std::st
   out.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n").append(body);
 }
 
-enum class Routing : std::uint8_t { None, EmbeddedScript, Script };  // the last: that of the comparison with others
+// Script: that of the comparison with others. StockScript: one in the shape of Kamailio's own example, with callbacks for branches, replies
+// and failures.
+enum class Routing : std::uint8_t { None, EmbeddedScript, Script, StockScript };
+
+std::string stock_script() {
+  std::ifstream file(PERDURE_BENCH_STOCK_SCRIPT);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const char* place : {"{bob}", "{carol}"})
+    if (const auto at = text.find(place); at != std::string::npos) text.replace(at, std::strlen(place), "127.0.0.1:7000");
+  return text;
+}
 
 class Calls {
  public:
@@ -92,12 +105,14 @@ class Calls {
     socket.advertised_port = 5060;
     options.sockets.push_back(socket);
     options.secret = 7;
+    options.aliases = {"example.org"};
     store::Options store_options;
     store_options.max_bytes = 4ULL << 30;
     store_options.kinds = store_kinds();
     store_ = std::move(*store::Store::open(store_options));
     script::ScriptOptions script_options;
     if (routing == Routing::Script) script_options.path = PERDURE_BENCH_SCRIPT;
+    if (routing == Routing::StockScript) script_options.text = stock_script();
     if (routing == Routing::None)
       runner_ = std::make_unique<PlainRunner>();
     else
@@ -198,7 +213,7 @@ void BM_AnsweredCall(benchmark::State& state) {
   state.counters["bytes_per_open"] =
       static_cast<double>(calls.store_->usage().used_bytes) / static_cast<double>(calls.proxy_->open_transactions());
 }
-BENCHMARK(BM_AnsweredCall)->ArgName("script")->DenseRange(0, 2)->UseManualTime()->Iterations(3000);
+BENCHMARK(BM_AnsweredCall)->ArgName("script")->DenseRange(0, 3)->UseManualTime()->Iterations(3000);
 
 }  // namespace
 }  // namespace perdure::proxy

@@ -27,6 +27,7 @@ MEASURES = {
     "state": outage.state,
     "attach": outage.attach,
     "pause": outage.pause,
+    "script": micro.script,
     "micro": micro.micro,
 }
 

@@ -3,13 +3,19 @@ import json
 import re
 import subprocess
 
+import measures
+import servers
+
+REQUESTS = 3  # of an answered call: INVITE, ACK, BYE
 ROOMS = ("sip", "transaction", "store", "script", "engine", "proxy")
 
 
-def run_room(bench, room):
+def run_room(bench, room, only=None):
     command = ["taskset", "-c", "0"] if room != "engine" else []  # the hand-over needs two cores
     command += [str(bench.binaries / f"{room}_bench"), "--benchmark_format=json", f"--benchmark_min_time={0.1 if bench.quick else 0.2}"]
-    if bench.quick:
+    if only:
+        command.append(f"--benchmark_filter={only}")
+    elif bench.quick:
         command.append("--benchmark_filter=-.*/(100000|1000000).*")
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["benchmarks"]
@@ -26,6 +32,21 @@ def readable(ns):
         if ns < limit:
             return f"{ns / divisor:.3g} {unit}"
     return f"{ns / 1e9:.3g} s"
+
+
+def script(bench):
+    """What the script layer costs with a script in the shape of Kamailio's example: a call through the core with it and without, and its share of
+    what the whole server takes for a call."""
+    found = {}
+    for entry in run_room(bench, "proxy", "AnsweredCall/script:(0|3)"):
+        if entry.get("error_occurred"):
+            raise RuntimeError(f"{entry['name']}: {entry['error_message']}")
+        found["scripted" if "script:3" in entry["name"] else "plain"] = nanoseconds(entry) / 1e3
+    report = measures.run_rate(bench, "perdure", 4000, 4 if bench.quick else 6, script=servers.STOCK)
+    layer = found["scripted"] - found["plain"]
+    bench.say(f"the script layer: {layer / REQUESTS:.2f} us per request, {layer:.1f} of {report['cpu_us']:.1f} us per call")
+    return {"core_with_script_us": found["scripted"], "core_alone_us": found["plain"], "call_us": layer, "request_us": layer / REQUESTS,
+            "server_us": report["cpu_us"], "share": layer / report["cpu_us"], "report": report}
 
 
 def micro(bench):

@@ -163,6 +163,18 @@ are handed over to the other worker, because a call belongs to one worker and th
 """
 
 
+def script_section(results):
+    found = results["script"]
+    return f"""
+## The script layer
+
+With a script in the shape of Kamailio's own example (`tests/compare/stock.lua`: checks, dialogs, record-routing, callbacks for branches, replies and failures), the
+way of a call through the core takes {figure(found['core_with_script_us'])} us, and {figure(found['core_alone_us'])} us when C++ makes the same decisions. The difference is what the script layer costs:
+**{figure(found['request_us'])} us per request**, its replies included, {figure(found['call_us'])} us per call. The whole server with that script takes {figure(found['server_us'])} us of CPU for a call at
+{found['report']['rate']:,} calls per second: the script layer is **{100 * found['share']:.0f} %** of it.
+"""
+
+
 def micro_section(results):
     text = "\n## Parts alone\n\nGoogle Benchmark, `./dev bench --micro`; the sources are in `bench/`.\n\n"
     rows = [[f"{room}: {name}", micro.readable(entry["ns"]).replace("us", "µs")] for room, found in results["micro"].items() for name, entry in found.items()]
@@ -175,7 +187,7 @@ LEFT_OUT = """
 Registrations and upgrades of the running server are not there yet. TCP and TLS neither.
 """
 
-SECTIONS = {"rates": rates_section, "capacity": capacity_section, "state": state_section, "pause": pause_section, "workers": workers_section, "micro": micro_section}
+SECTIONS = {"rates": rates_section, "capacity": capacity_section, "state": state_section, "pause": pause_section, "workers": workers_section, "script": script_section, "micro": micro_section}
 
 
 def points(results, name, of_rate, of_step):

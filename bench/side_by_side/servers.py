@@ -15,6 +15,8 @@ import time
 import measure
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent / "scripts"
+# In the shape of Kamailio's own example for scripts.
+STOCK = pathlib.Path(__file__).resolve().parents[2] / "tests/compare/stock.lua"
 PORTS = 4  # of callers, and as many of callees
 
 
@@ -109,7 +111,7 @@ class Floor(Server):
 
 
 class Perdure(Server):
-    def __init__(self, binaries, cores="0", workers=1, persist="full", log_level="error"):
+    def __init__(self, binaries, cores="0", workers=1, persist="full", log_level="error", script=SCRIPTS / "route.lua"):
         if workers > 1:
             self.ports = 16  # the kernel chooses the worker by the ports
         super().__init__(cores)
@@ -117,9 +119,10 @@ class Perdure(Server):
         self.state = self.folder / "state"
         self.config = self.folder / "perdure.toml"
         self.live_folder = None
-        shutil.copy(SCRIPTS / "route.lua", self.folder)
+        shutil.copy(script, self.folder / "route.lua")
+        alias = "" if script.parent == SCRIPTS else 'alias = ["example.org"]\n'
         self.config.write_text(
-            f'listen = ["udp:127.0.0.1:{self.port}"]\nworkers = {workers}\nscript = "route.lua"\n[state]\ndirectory = "state"\n'
+            f'listen = ["udp:127.0.0.1:{self.port}"]\nworkers = {workers}\nscript = "route.lua"\n{alias}[state]\ndirectory = "state"\n'
             f'max_bytes = "8GiB"\npersist = "{persist}"\n[log]\nlevel = "{log_level}"\n'
         )
 

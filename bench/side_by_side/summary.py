@@ -129,6 +129,8 @@ def terminal(results):
         parts.append("")
     for name, found in results.get("capacity", {}).items():
         parts.append(f"capacity  {name:16} {found['rate']:,.0f} calls per second" + ("  (the generator was the limit)" if found["generator_was_the_limit"] else ""))
+    if layer := results.get("script"):
+        parts.append(f"script layer: {layer['request_us']:.2f} us per request, {layer['call_us']:.1f} of {layer['server_us']:.1f} us per call, {100 * layer['share']:.0f} %")
     for target in targets(results):
         _, what, wanted, direction, value, unit = target
         if value is None:

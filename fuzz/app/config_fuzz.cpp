@@ -139,7 +139,7 @@ void values(fuzz::Input& input) {
     const auto bytes = parse_size(text);
     if (bytes) expect(parse_size(std::to_string(*bytes)) == *bytes, "a size is another in bytes");
   } else if (const auto listen = parse_listen(text)) {
-    const auto again = parse_listen("udp:" + listen->address.text());
+    const auto again = parse_listen(std::string(name(listen->transport)) + ":" + listen->address.text());
     expect(again && *again == *listen, "an address is another when it is written and read");
   }
 }

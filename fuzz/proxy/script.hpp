@@ -31,6 +31,9 @@ class Script : public proxy::RouteRunner {
         failure(context, name);
         return !fails;
       case proxy::RouteKind::Reply:
+      case proxy::RouteKind::BranchFailure:
+      case proxy::RouteKind::Local:
+      case proxy::RouteKind::Event:
         return !fails;
     }
     return true;

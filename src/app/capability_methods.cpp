@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/dns_methods.hpp"
 #include "base/text_file.hpp"
 
 namespace perdure::app {
@@ -140,7 +141,7 @@ void add_htable_methods(admin::MethodTable& methods, engine::Engine& engine, Cap
   });
   methods.add("htable.reload", [&](const Json& params) {
     return with_table(all, params, [&](Table& table) -> RpcResult {
-      if (auto done = all.tables().reload(table, engine.now()); !done) return rpc_fail(done.error().message);
+      if (auto done = all.reload(table, engine.now()); !done) return rpc_fail(done.error().message);
       return Json::object();
     });
   });
@@ -220,14 +221,45 @@ Json addresses_json(const permissions::AddressList& addresses) {
   return list;
 }
 
+Json services_json(const std::vector<Capabilities::Service>& services) {
+  Json list = Json::array();
+  for (const auto& [kind, name, counters] : services)
+    list.push_back({{"kind", kind},
+                    {"name", name},
+                    {"requests", counters.requests},
+                    {"errors", counters.errors},
+                    {"timeouts", counters.timeouts},
+                    {"overloads", counters.overloads},
+                    {"connects", counters.connects},
+                    {"latency_us", counters.latency_us},
+                    {"waiting", counters.waiting},
+                    {"in_flight", counters.in_flight}});
+  return list;
+}
+
+Json trusted_json(const permissions::TrustedList& trusted) {
+  Json list = Json::array();
+  for (const auto& row : trusted.rows())
+    list.push_back({{"source", row.source},
+                    {"transport", row.transport},
+                    {"from_pattern", row.from_pattern},
+                    {"uri_pattern", row.uri_pattern},
+                    {"tag", row.tag},
+                    {"priority", row.priority}});
+  return list;
+}
+
 }  // namespace
 
 void add_capability_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& capabilities) {
   add_htable_methods(methods, engine, capabilities);
+  add_dns_methods(methods, capabilities);
   methods.add("pike.list", [&](const Json& params) -> RpcResult { return sources_json(capabilities.sources(), params, engine.now()); });
   methods.add("pl.get_pipes", [&](const Json&) -> RpcResult { return pipes_json(capabilities.pipes(), engine.now()); });
   methods.add("pl.set_pipe", [&](const Json& params) { return set_pipe(capabilities.pipes(), params); });
   methods.add("permissions.addressDump", [&](const Json&) -> RpcResult { return addresses_json(*capabilities.permissions().list()); });
+  methods.add("permissions.trustedDump", [&](const Json&) -> RpcResult { return trusted_json(*capabilities.permissions().trusted()); });
+  methods.add("services.list", [&](const Json&) -> RpcResult { return services_json(capabilities.services()); });
   methods.add("pv.shvGet", [&](const Json& params) { return get_variables(capabilities.shared(), params); });
   methods.add("pv.shvSet", [&](const Json& params) { return set_variable(capabilities.shared(), params); });
 }

@@ -7,6 +7,7 @@
 #include "admin/rpc_client.hpp"
 #include "app/capabilities.hpp"
 #include "app/config.hpp"
+#include "app/script_events.hpp"
 #include "app/state_directory.hpp"
 #include "app/table.hpp"
 #include "dispatch/dispatcher.hpp"
@@ -19,19 +20,6 @@ using admin::Json;
 using admin::RpcResult;
 
 constexpr Duration answer_deadline = 15s, stop_deadline = 120s;
-
-int complain(const ClientOptions& options, const admin::RpcError& error) {
-  if (options.json) fmt::print("{}\n", admin::to_text({{"error", {{"code", error.code}, {"message", error.message}}}}, 2));
-  fmt::print(stderr, "perdure: {}\n", error.message);
-  return 1;
-}
-
-Result<admin::RpcClient> connect(const ClientOptions& options) {
-  if (!options.socket.empty()) return admin::RpcClient::connect(options.socket);
-  const auto config = options.config.empty() ? embedded_config() : load_config(options.config);
-  if (!config) return std::unexpected(config.error());
-  return admin::RpcClient::connect(control_socket(config->state.directory));
-}
 
 // Asks, and prints the answer by `text_of`.
 template <class TextOf>
@@ -73,11 +61,24 @@ std::string last_start_text(const Json& last) {
     out += fmt::format(", {} in quarantine", count);
   if (!reason.empty() && reason != "none")
     out += fmt::format("; pause {} after the engine before it was {}", duration_text(static_cast<std::int64_t>(number(last, "pause_us"))),
-                       reason);
+                       reason == "planned" ? "told to stop" : reason);
   return out;
 }
 
 }  // namespace
+
+int complain(const ClientOptions& options, const admin::RpcError& error) {
+  if (options.json) fmt::print("{}\n", admin::to_text({{"error", {{"code", error.code}, {"message", error.message}}}}, 2));
+  fmt::print(stderr, "perdure: {}\n", error.message);
+  return 1;
+}
+
+Result<admin::RpcClient> connect(const ClientOptions& options) {
+  if (!options.socket.empty()) return admin::RpcClient::connect(options.socket);
+  const auto config = options.config.empty() ? embedded_config() : load_config(options.config);
+  if (!config) return std::unexpected(config.error());
+  return admin::RpcClient::connect(control_socket(config->state.directory));
+}
 
 std::string status_text(const Json& status) {
   const Json &pids = member(status, "pids"), &store = member(status, "store"), &script = member(status, "script");
@@ -98,8 +99,13 @@ std::string status_text(const Json& status) {
   table.add({"processes", fmt::format("edge {}, engine {}, spare {}", process_text(number(pids, "edge")),
                                       process_text(number(pids, "engine")), process_text(number(pids, "spare")))});
   if (const auto error = text(status, "spare_error"); !error.empty()) table.add({"no spare", error});
+  for (const char* role : {"edge", "engine", "spare"})
+    if (const Json& program = member(member(status, "programs"), role); !text(program, "binary").empty())
+      table.add({role, fmt::format("{}, {}", text(program, "version").empty() ? "loading" : "version " + text(program, "version"),
+                                   text(program, "binary"))});
   table.add({"engine starts", std::to_string(number(status, "engine_starts"))});
   table.add({"last start", last_start_text(member(status, "last_start"))});
+  if (const auto pause = number(status, "longest_pause_us")) table.add({"longest pause", duration_text(static_cast<std::int64_t>(pause))});
   if (const auto error = text(status, "engine_error"); !error.empty()) {
     table.add({"engine", error});
     return table.text();
@@ -193,6 +199,7 @@ int check_files(const ClientOptions& options) {
   script::ScriptOptions script;
   script.path = config->script;
   script.dispatcher = &dispatcher;
+  script.callbacks = configured_callbacks(*config);
   const auto capabilities = Capabilities::create(*config);
   if (!capabilities) return failed(capabilities.error().message);
   (*capabilities)->offer_to(script);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "admin/json_rpc.hpp"
+#include "admin/rpc_client.hpp"
 #include "base/result.hpp"
 
 namespace perdure::app {
@@ -15,6 +16,11 @@ struct ClientOptions {
   std::string socket;  // instead of the one in the state directory
   bool json = false;
 };
+
+// Says what is wrong, and gives the exit code for it.
+int complain(const ClientOptions& options, const admin::RpcError& error);
+// To the control socket that the options name.
+[[nodiscard]] Result<admin::RpcClient> connect(const ClientOptions& options);
 
 [[nodiscard]] int show_status(const ClientOptions& options);
 [[nodiscard]] int show_calls(const ClientOptions& options, std::uint32_t limit);

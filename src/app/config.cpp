@@ -276,6 +276,11 @@ Result<> check_together(const Config& config, const FileReader& reader) {
           fmt::format("listen on {} needs `advertise`: Via must name an address that answers come to", listen.address.text()));
   if (config.transaction.t2 < config.transaction.t1)
     return reader.error(reader.line_of("transaction", "t2"), "transaction.t2 is less than t1");
+  for (const auto& [key, flag] : {std::pair("log_flag", config.acc.log_flag), std::pair("log_missed_flag", config.acc.log_missed_flag),
+                                  std::pair("failed_transaction_flag", config.acc.failed_transaction_flag)})
+    if (flag && (*flag < 0 || *flag > 31)) return reader.error(reader.line_of("acc", key), fmt::format("acc.{} is a flag, 0 to 31", key));
+  for (const auto& timer : config.timers)
+    if (timer.route.empty()) return reader.error(1, fmt::format("timer.{} has no route", timer.name));
   if (config.workers > config.state.partitions)
     return reader.error(reader.line_of("", "workers"),
                         fmt::format("{} workers need as many state.partitions, which is {}", config.workers, config.state.partitions));

@@ -1,6 +1,7 @@
 #pragma once
 // The configuration as the rest of the program uses it: checked, with absolute paths. options.cpp says what every key means.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,9 +18,13 @@
 #include "lcr/router.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
-#include "net/sql_pool.hpp"
+#include "net/http_types.hpp"
+#include "net/redis_types.hpp"
+#include "net/resolver.hpp"
+#include "net/sql_types.hpp"
 #include "prefix/tree.hpp"
 #include "proxy/proxy.hpp"
+#include "script/service_results.hpp"
 #include "store/types.hpp"
 
 namespace perdure::app {
@@ -52,7 +57,7 @@ struct Config {
   struct Transaction {
     Duration t1{}, t2{}, t4{}, timer_c{}, fr_timer{};
     bool forward_stray_responses = false, cancel_unknown_forwards = false;
-    std::uint32_t branches_max = 0, max_breadth = 0, udp_request_max = 0;
+    std::uint32_t branches_max = 0, max_breadth = 0, udp_request_max = 0, waiting_max = 0;
   } transaction;
 
   struct Dispatcher {
@@ -60,10 +65,38 @@ struct Config {
     dispatch::DispatcherOptions options;
   } dispatcher;
 
+  struct EventCallback {
+    std::string core, dispatcher, htable, tm;  // functions of the script; empty: none
+  } event_callback;
+
+  struct Timer {
+    std::string name, route;
+    Duration interval{};
+  };
+  std::vector<Timer> timers;  // [timer.NAME]
+
+  struct Accounting {
+    std::string log_file;                                                            // absolute; empty: standard error
+    std::optional<std::int64_t> log_flag, log_missed_flag, failed_transaction_flag;  // 0 to 31
+    std::vector<std::pair<std::string, std::string>> extra;                          // name, variable
+  } acc;
+
+  struct Uac {
+    proxy::ProxyOptions::RestoreAddresses restore_mode = proxy::ProxyOptions::RestoreAddresses::Auto;
+    std::string restore_password;
+  } uac;
+
+  struct Async {
+    Duration delay_max{};
+  } async;
+
   std::vector<std::pair<std::string, Value>> shared_variables;  // what $shv(name) begins with
   struct Permissions {
-    std::string address_file;  // absolute; empty: KSR.permissions is nil
+    std::string address_file, trusted_file;  // absolute; empty: none
+    std::string database;                    // the name of a [sql.NAME] with the tables below; empty: none
+    std::string address_table, trusted_table;
     std::string tag_avp;
+    [[nodiscard]] bool any() const { return !address_file.empty() || !trusted_file.empty() || !database.empty(); }  // else it is nil
   } permissions;
 
   limit::SourceOptions pike;
@@ -84,6 +117,14 @@ struct Config {
   } lcr;
 
   std::vector<htable::TableOptions> htables;  // [htable.NAME]
+  // Where a hash table begins with the rows of a table of a database.
+  struct TableSource {
+    std::string htable;
+    std::string database;  // the name of a [sql.NAME]; empty: none
+    std::string table, key, value;
+    std::string key_type, value_type, expires;  // columns; empty: there is none
+  };
+  std::vector<TableSource> table_sources;  // one for each of htables
 
   struct Database {
     std::string name;
@@ -92,6 +133,22 @@ struct Config {
   };
   std::vector<Database> databases;  // [sql.NAME]
 
+  struct Dns {
+    net::ResolverOptions resolver;
+  } dns;
+  struct Redis {
+    std::string name;
+    net::RedisOptions options;
+  };
+  std::vector<Redis> redis;  // [redis.NAME]
+
+  struct Http {
+    net::HttpOptions options;
+    Duration timeout{};
+    bool first_line_only = true;
+  } http;
+  std::vector<std::pair<std::string, script::HttpConnection>> http_connections;  // [http_connection.NAME]
+
   log::Level log_level = log::Level::Notice;
 
   edge::ConnectionOptions connections;        // but for the listeners
@@ -99,7 +156,7 @@ struct Config {
   std::uint64_t connections_ring_bytes = 0;
 
   struct Engine {
-    Duration watchdog{};
+    Duration watchdog{}, probation{};
     std::uint64_t receive_buffer_bytes = 0;
   } engine;
 };

@@ -77,7 +77,12 @@ std::vector<std::string> ConnectionsHost::engine_arguments() const {
   std::string listens;
   for (const auto& text : listen_texts_)
     if (!text.empty()) listens += fmt::format("{}{}", listens.empty() ? "" : ",", text);
-  return {"--rings", fmt::format("{}", fmt::join(rings_->descriptors(), ",")), "--listening", listens};
+  return {"--listening", listens};
+}
+
+std::vector<int> ConnectionsHost::engine_descriptors() const {
+  if (!rings_) return {};
+  return rings_->descriptors();
 }
 
 }  // namespace perdure::app

@@ -29,6 +29,7 @@ class ConnectionsHost {
 
   // For the command line of an engine.
   [[nodiscard]] std::vector<std::string> engine_arguments() const;
+  [[nodiscard]] std::vector<int> engine_descriptors() const;  // the rings
   // "tcp:192.0.2.1:5060" for each listen address, with the ports that the kernel chose; empty for UDP.
   [[nodiscard]] const std::vector<std::string>& listen_texts() const { return listen_texts_; }
   // Null: no listen address has connections.

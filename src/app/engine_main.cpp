@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,11 +14,15 @@
 #include <fstream>
 #include <optional>
 
+#include "app/account_log.hpp"
 #include "app/capabilities.hpp"
 #include "app/capability_methods.hpp"
+#include "app/engine_manifest.hpp"
 #include "app/engine_methods.hpp"
 #include "app/engine_reload.hpp"
+#include "app/program.hpp"
 #include "app/routing_methods.hpp"
+#include "app/script_events.hpp"
 #include "base/assert.hpp"
 #include "base/checksum.hpp"
 #include "dispatch/prober.hpp"
@@ -49,17 +53,9 @@ std::uint64_t read_boot_id() {
   return checksum(text);
 }
 
-Result<std::string> read_all(int descriptor) {
-  struct stat info {};
-  if (fstat(descriptor, &info) != 0) return fail(fmt::format("configuration: {}", std::strerror(errno)));
-  std::string text(static_cast<std::size_t>(info.st_size), '\0');
-  if (pread(descriptor, text.data(), text.size(), 0) != info.st_size) return fail("configuration: cannot be read");
-  return text;
-}
-
 Result<Config> read_config(const EngineArguments& arguments) {
   if (arguments.config_path.empty()) return embedded_config();
-  auto text = read_all(arguments.configuration);
+  auto text = read_whole(arguments.configuration);
   if (!text) return std::unexpected(text.error());
   return parse_config(*text, arguments.config_path);
 }
@@ -78,7 +74,7 @@ class EngineProcess {
       say(Message::InitialiseFailed, done.error().message);
       return 1;
     }
-    say(Message::Initialised);
+    say(Message::Initialised, engine_manifest().text());
     while (!over_) {
       pollfd waiting{channel_.descriptor(), static_cast<short>(POLLIN | (channel_.wants_write() ? POLLOUT : 0)), 0};
       if (poll(&waiting, 1, -1) < 0 && errno != EINTR) return 1;
@@ -122,6 +118,13 @@ class EngineProcess {
     script_.path = config_.script;
     script_.dispatcher = &*dispatcher_;
     script_.wall_us = engine::wall_us;
+    script_.delay_max = config_.async.delay_max;
+    script_.callbacks = configured_callbacks(config_);
+    script_.account_extra = config_.acc.extra;
+    auto account_log = AccountLog::open(config_.acc.log_file);
+    if (!account_log) return std::unexpected(account_log.error());
+    account_log_ = std::move(*account_log);
+    events_.emplace(config_, *dispatcher_);
     capabilities_->offer_to(script_);
     const std::uint64_t seed = random_word();
     for (std::uint32_t worker = 0; worker < region_->worker_count(); ++worker) {
@@ -161,6 +164,10 @@ class EngineProcess {
         log::error("destinations begin with the states of their list: {}", done.error().message);
       capabilities_->attach(tables_store_options(), now);
       return {};
+    };
+    options.on_account = [this](std::string_view line) { account_log_->write(line); };
+    options.on_worker_attached = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
+      if (worker == 0) events_->on_start(now, proxy, outputs);
     };
     options.on_joined = [this] { capabilities_->disconnect(); };
     options.on_worker_tick = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
@@ -220,6 +227,7 @@ class EngineProcess {
       proxy.set_local_listener(&*prober_);
     }
     prober_->on_tick(now, proxy, outputs);
+    events_->on_tick(now, proxy, outputs);
     if (now < next_load_tick_) return;
     next_load_tick_ = now + load_tick_interval;
     dispatcher_->on_tick(now);
@@ -293,6 +301,8 @@ class EngineProcess {
   std::vector<std::unique_ptr<script::ScriptRunner>> new_runners_;  // until the engine takes them
   std::vector<script::ScriptRunner*> runners_;
   std::optional<dispatch::Prober> prober_;
+  std::optional<ScriptEvents> events_;
+  std::unique_ptr<AccountLog> account_log_;
   Time next_load_tick_ = Time::min();
   std::optional<engine::Engine> engine_;
   admin::MethodTable methods_;
@@ -316,12 +326,21 @@ proxy::ProxyOptions proxy_options(const Config& config) {
   options.branches_max = transaction.branches_max;
   options.max_breadth = transaction.max_breadth;
   options.udp_request_max = transaction.udp_request_max;
+  options.waiting_max = transaction.waiting_max;
+  options.local_request_route = config.event_callback.tm;
+  const auto flag = [](const std::optional<std::int64_t>& number) {
+    return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+  };
+  options.accounting = {flag(config.acc.log_flag), flag(config.acc.log_missed_flag), flag(config.acc.failed_transaction_flag)};
+  options.restore_addresses = config.uac.restore_mode;
+  options.restore_password = config.uac.restore_password;
   return options;
 }
 
 int engine_main(const EngineArguments& arguments) {
   // A signal to the whole group (Ctrl-C, systemd) is for the edge, which stops its engines in order.
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)::signal(number, SIG_IGN);
+  (void)prctl(PR_SET_NAME, "perdure");  // it was started by the number of a descriptor
   return EngineProcess(arguments).run();
 }
 

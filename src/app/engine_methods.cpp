@@ -191,6 +191,8 @@ std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters)
           {"proxy", "waits", proxy.waits},
           {"proxy", "waits_timed_out", proxy.waits_timed_out},
           {"proxy", "waits_refused", proxy.waits_refused},
+          {"proxy", "events", proxy.events},
+          {"proxy", "accounted", proxy.accounted},
           {"proxy", "responses_2xx", proxy.responses_2xx},
           {"proxy", "responses_3xx", proxy.responses_3xx},
           {"proxy", "responses_4xx", proxy.responses_4xx},

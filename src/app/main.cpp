@@ -7,22 +7,24 @@
 #include "app/commands.hpp"
 #include "app/engine_main.hpp"
 #include "app/options.hpp"
+#include "app/program.hpp"
 #include "app/rpc_methods.hpp"
 #include "app/run.hpp"
+#include "app/upgrade_command.hpp"
 
 namespace perdure::app {
 namespace {
 
 constexpr int usage_error = 2;
 
-int run(const std::string& path) {
+int run(const std::string& path, const std::string& program) {
   std::string text;
   const auto config = path.empty() ? embedded_config() : load_config(path, &text);
   if (!config) {
     fmt::print(stderr, "perdure: {}\n", config.error().message);
     return 1;
   }
-  return run_server(*config, text);
+  return run_server(*config, text, program);
 }
 
 void add_client_options(CLI::App& command, ClientOptions& options) {
@@ -57,12 +59,15 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments;
   std::uint32_t limit = 50;
   bool force = false;
+  int predecessor = -1;
   EngineArguments engine;
+  UpgradeOptions upgrading;
 
   const auto* const run_command = app.add_subcommand("run", "Run the server in the foreground");
   app.get_subcommand("run")
       ->add_option("-c,--config", config, "Configuration file; without it a default on loopback runs")
       ->type_name("FILE");
+  app.get_subcommand("run")->add_option("--take-over", predecessor)->group("");
   auto* const check = app.add_subcommand("check", "Test configuration, script and destination list");
   check->add_option("-c,--config", client.config, "Configuration file")->type_name("FILE")->required();
   check->add_flag("--json", client.json, "Print the result as JSON");
@@ -73,10 +78,19 @@ int main(int argc, char** argv) {
   auto* const reload = app.add_subcommand("reload", "Load script and destination list again");
   reload->add_flag("--force", force, "Also if the new script lacks functions that open transactions will call");
   auto* const stop = app.add_subcommand("stop", "Stop the server; open calls go on after the next start");
+  auto* const upgrade = app.add_subcommand("upgrade", "Replace the engine by one of another binary, in mid-call");
+  upgrade->add_option("--binary", upgrading.binary, "The new program; without it the file that the server was started from")
+      ->type_name("FILE");
+  upgrade->add_option("--patience", upgrading.patience, "How long it may take to initialise")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  upgrade->add_flag("--edge", upgrading.edge, "Replace the edge as well, which holds the sockets");
+  upgrade->add_flag("--one-way", upgrading.one_way, "Also if the program that runs now could not read what the new one writes");
   auto* const rpc = app.add_subcommand("rpc", "Call a method of the server, such as tm.stats; system.listMethods names them");
   rpc->add_option("method", method, "Name of the method")->required();
   rpc->add_option("arguments", arguments, "Numbers, JSON or text; s:5 is the text 5");
-  for (auto* const command : {status, calls, gateways, reload, stop, rpc}) add_client_options(*command, client);
+  for (auto* const command : {status, calls, gateways, reload, stop, upgrade, rpc}) add_client_options(*command, client);
   const auto* const options = app.add_subcommand("options", "Print docs/configuration.md")->group("");
   const auto* const methods = app.add_subcommand("methods", "Print the table of RPC methods of docs/operations.md")->group("");
   add_engine(app, engine);
@@ -86,13 +100,15 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : usage_error;
   }
-  if (*run_command) return run(config);
+  if (*run_command && predecessor >= 0) return take_over_server(predecessor, program_path(argv[0]));
+  if (*run_command) return run(config, program_path(argv[0]));
   if (*check) return check_files(client);
   if (*status) return show_status(client);
   if (*calls) return show_calls(client, limit);
   if (*gateways) return show_gateways(client);
   if (*reload) return reload_server(client, force);
   if (*stop) return stop_server(client);
+  if (*upgrade) return upgrade_server(client, upgrading);
   if (*rpc) return call_method(client, method, arguments);
   if (*options) return std::fputs(configuration_reference().c_str(), stdout) < 0 ? 1 : 0;
   if (*methods) return std::fputs(rpc_reference().c_str(), stdout) < 0 ? 1 : 0;

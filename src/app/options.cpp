@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/text_file.hpp"
+#include "script/pseudo_variable.hpp"
 #include "shared/state.hpp"
 #include "sip/uri.hpp"
 #include "transaction/record.hpp"
@@ -120,6 +121,31 @@ Result<> begin_htable(Config& config, std::string_view name) {
   if (auto checked = check_name(name); !checked) return checked;
   if (config.htables.size() >= htable::tables_max) return fail(fmt::format("more than {} hash tables", htable::tables_max));
   config.htables.emplace_back().name = name;
+  config.table_sources.emplace_back().htable = name;
+  return {};
+}
+
+// A name that goes into a query as it is: of a table or column. May be empty if `optional`.
+Result<> check_sql_name(std::string_view text, bool optional = false) {
+  if (text.empty() && optional) return {};
+  const auto is_good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  };
+  if (text.empty() || text.size() > 128 || !std::ranges::all_of(text, is_good))
+    return fail(fmt::format("\"{}\" is not a name of letters, digits, _ and .", text));
+  return {};
+}
+
+template <std::string Config::TableSource::*member, bool optional>
+Result<> set_table_source(Config& config, std::string_view text) {
+  if (auto checked = check_sql_name(text, optional); !checked) return checked;
+  config.table_sources.back().*member = text;
+  return {};
+}
+template <std::string Config::Permissions::*member>
+Result<> set_permissions_table(Config& config, std::string_view text) {
+  if (auto checked = check_sql_name(text, true); !checked) return checked;
+  config.permissions.*member = text;
   return {};
 }
 
@@ -163,6 +189,23 @@ Result<> set_proxy_protocol(Config& config, const std::vector<std::string>& text
   return {};
 }
 
+constexpr std::size_t name_servers_max = 4;
+
+// "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"
+Result<> set_name_servers(Config& config, const std::vector<std::string>& texts) {
+  if (texts.size() > name_servers_max) return fail(fmt::format("has more than {} servers", name_servers_max));
+  for (const std::string_view text : texts) {
+    bool good = SocketAddress::parse(text, 53).has_value();
+    if (const std::size_t colon = text.rfind(':'); !good && colon != text.npos) {
+      const auto port = number_from<std::uint16_t>(text.substr(colon + 1));
+      good = port && *port && SocketAddress::parse(text.substr(0, colon), *port);
+    }
+    if (!good) return fail(fmt::format("\"{}\" is not an address or address:port", text));
+  }
+  config.dns.resolver.servers = texts;
+  return {};
+}
+
 constexpr std::size_t databases_max = 64;
 
 Result<> begin_database(Config& config, std::string_view name) {
@@ -179,7 +222,96 @@ Result<> set_database_url(Config& config, std::string_view text) {
   return {};
 }
 
-constexpr SectionFamily families[] = {{"htable", begin_htable}, {"pipe", begin_pipe}, {"mtree", begin_tree}, {"sql", begin_database}};
+// "name=$variable"
+Result<> set_log_extra(Config& config, const std::vector<std::string>& texts) {
+  constexpr std::size_t extra_max = 64;
+  config.acc.extra.clear();
+  if (texts.size() > extra_max) return fail(fmt::format("has more than {} fields", extra_max));
+  for (const std::string_view text : texts) {
+    const std::size_t equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    if (auto checked = check_name(name); !checked) return checked;
+    const std::string_view variable = equals == text.npos ? std::string_view{} : text.substr(equals + 1);
+    if (auto parsed = script::PseudoVariable::parse(variable); !parsed)
+      return fail(fmt::format("\"{}\" is not name=$variable: {}", text, parsed.error().message));
+    config.acc.extra.emplace_back(name, variable);
+  }
+  return {};
+}
+
+Result<> set_restore_password(Config& config, std::string_view text) {
+  config.uac.restore_password = text;
+  return {};
+}
+
+constexpr std::array restore_modes = {"none"sv, "manual"sv, "auto"sv};
+constexpr std::size_t timers_max = 64;
+
+Result<> begin_timer(Config& config, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked;
+  if (config.timers.size() >= timers_max) return fail(fmt::format("more than {} timers", timers_max));
+  config.timers.emplace_back().name = name;
+  return {};
+}
+
+// A global function of the script.
+template <std::string& (*member)(Config&)>
+Result<> set_function(Config& config, std::string_view text) {
+  if (!text.empty())
+    if (auto checked = check_name(text); !checked) return checked;
+  member(config) = text;
+  return {};
+}
+template <std::string Config::EventCallback::*member>
+std::string& event_callback(Config& config) {
+  return config.event_callback.*member;
+}
+std::string& timer_route(Config& config) {
+  return config.timers.back().route;
+}
+
+constexpr std::size_t redis_servers_max = 64, http_connections_max = 256;
+
+Result<> begin_redis(Config& config, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked;
+  if (config.redis.size() >= redis_servers_max) return fail(fmt::format("more than {} Redis servers", redis_servers_max));
+  config.redis.emplace_back().name = name;
+  return {};
+}
+
+Result<> set_redis_url(Config& config, std::string_view text) {
+  if (auto target = net::RedisTarget::parse(text); !target) return std::unexpected(target.error());
+  config.redis.back().options.url = text;
+  return {};
+}
+
+constexpr std::array http_results = {"first-line"sv, "full"sv};
+
+Result<> begin_http_connection(Config& config, std::string_view name) {
+  if (auto checked = check_name(name); !checked) return checked;
+  if (config.http_connections.size() >= http_connections_max) return fail(fmt::format("more than {} connections", http_connections_max));
+  config.http_connections.emplace_back().first = name;
+  return {};
+}
+
+script::HttpConnection& last_http_connection(Config& config) {
+  return config.http_connections.back().second;
+}
+
+Result<> set_http_url(Config& config, std::string_view text) {
+  if (!text.starts_with("http://") && !text.starts_with("https://")) return fail("begins with http:// or https://");
+  while (text.ends_with('/')) text.remove_suffix(1);
+  last_http_connection(config).url = text;
+  return {};
+}
+
+constexpr SectionFamily families[] = {{"htable", begin_htable},
+                                      {"pipe", begin_pipe},
+                                      {"mtree", begin_tree},
+                                      {"sql", begin_database},
+                                      {"timer", begin_timer},
+                                      {"redis", begin_redis},
+                                      {"http_connection", begin_http_connection}};
 
 const Option table[] = {
     {"", "listen", R"(["udp:127.0.0.1:5060"])",
@@ -263,6 +395,10 @@ const Option table[] = {
      "address family, and by UDP if TCP is refused (RFC 3261 18.1.1). Responses, and requests forwarded without a transaction, are not "
      "switched. 0: no limit.",
      NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.udp_request_max; }, 0, 65535}},
+    {"transaction", "waiting_max", "10000",
+     "Most callbacks of a worker that wait at a time: for a database, another service, or the time of `KSR.async`. In a further one the "
+     "function that would wait is a script error, and its request gets 500; `waits_refused` counts them.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.transaction.waiting_max; }, 1, 1'000'000}},
 
     {"dispatcher", "list", "",
      "The destination list in Kamailio's text format: set, URI, flags, priority, attributes. Read again by `perdure reload`.",
@@ -307,11 +443,56 @@ const Option table[] = {
      "persistent table only if it is empty, and by the method `htable.reload`.",
      PathOption{[](Config& c) -> std::string& { return c.htables.back().load; }}},
 
+    {"htable.*", "db", "",
+     "Name of a database, [sql.NAME]: the table begins with the rows of `db_table`, a persistent one only if it is empty. They are read "
+     "before `ready`, and an error is one of the start; the method `htable.reload` reads them again. An engine that takes over begins with "
+     "what was read when it was made, and takes what has changed since within the next second.",
+     TextOption{[](Config& c, std::string_view text) -> Result<> {
+       if (auto checked = check_name(text); !checked) return checked;
+       c.table_sources.back().database = text;
+       return {};
+     }}},
+    {"htable.*", "db_table", R"("htable")", "The table in the database, with Kamailio's columns unless the next options say otherwise.",
+     TextOption{set_table_source<&Config::TableSource::table, false>}},
+    {"htable.*", "db_key", R"("key_name")", "Column of the keys.", TextOption{set_table_source<&Config::TableSource::key, false>}},
+    {"htable.*", "db_value", R"("key_value")", "Column of the values.", TextOption{set_table_source<&Config::TableSource::value, false>}},
+    {"htable.*", "db_value_type", R"("value_type")",
+     "Column that says what the value is: 0 a text, 1 a number. Empty: it is what the database says.",
+     TextOption{set_table_source<&Config::TableSource::value_type, true>}},
+    {"htable.*", "db_key_type", R"("key_type")",
+     "Column that says what the key is: 0 a key, 1 that of an array, whose elements become `key[0]`, `key[1]` … and `key::size`. Empty: "
+     "all "
+     "are keys.",
+     TextOption{set_table_source<&Config::TableSource::key_type, true>}},
+    {"htable.*", "db_expires", R"("expires")",
+     "Column with the end of the entry in seconds since 1970, 0 for never. Empty: as `autoexpire` says.",
+     TextOption{set_table_source<&Config::TableSource::expires, true>}},
+
     {"permissions", "address_file", "",
      "List of addresses for `KSR.permissions`, a line each: group address[/bits] [bits [port [tag]]], as Kamailio's address_file. Read "
      "again "
      "by `perdure reload` and the method `permissions.addressReload`.",
      PathOption{[](Config& c) -> std::string& { return c.permissions.address_file; }}},
+    {"permissions", "trusted_file", "",
+     "List of sources for `KSR.permissions.allow_trusted`, a line each: address transport [from_pattern [uri_pattern [tag [priority]]]], "
+     "`-` "
+     "for an empty pattern or tag. Transport is udp, tcp, tls, ws, wss, any, or none for a line that is not used; patterns are basic "
+     "regular "
+     "expressions. Read again as the address list is.",
+     PathOption{[](Config& c) -> std::string& { return c.permissions.trusted_file; }}},
+    {"permissions", "db", "",
+     "Name of a database, [sql.NAME], with the lists: `address_table` and `trusted_table` in place of the files. They are read before "
+     "`ready`, and when the files are.",
+     TextOption{[](Config& c, std::string_view text) -> Result<> {
+       if (auto checked = check_name(text); !checked) return checked;
+       c.permissions.database = text;
+       return {};
+     }}},
+    {"permissions", "address_table", R"("address")", "Table with the columns grp, ip_addr, mask, port and tag. Empty: none.",
+     TextOption{set_permissions_table<&Config::Permissions::address_table>}},
+    {"permissions", "trusted_table", R"("")",
+     "Table with the columns src_ip, proto, from_pattern, ruri_pattern, tag and priority, for example \"trusted\". Empty: none.",
+     TextOption{set_permissions_table<&Config::Permissions::trusted_table>}},
     {"permissions", "tag_avp", R"("")", "Name of the AVP that gets the tag of the matching line. Empty: none.",
      TextOption{set_avp<[](Config& c) -> std::string& { return c.permissions.tag_avp; }>}},
 
@@ -379,6 +560,155 @@ const Option table[] = {
      "How long a callback waits for an answer, waiting for a connection included. PostgreSQL and MySQL are told to end a statement that "
      "takes so long.",
      DurationOption{[](Config& c) -> Duration& { return c.databases.back().timeout; }, 10ms, 60s}},
+
+    {"acc", "log_flag", "",
+     "Message flag, 0 to 31, of transactions that get a line in the accounting log when they are answered with 2xx: `ACC: "
+     "transaction answered: timestamp=…;method=…;from_tag=…;to_tag=…;call_id=…;code=…;reason=…;id=…`. The line is made with the commit of "
+     "the final response and kept with the transaction till it is written: a death of the engine loses none. It may double the last ones, "
+     "which have the same `id`. A second 2xx of a forked INVITE has no line. Left out: none. (Kamailio's log_flag)",
+     OptionalNumberOption{[](Config& c) -> std::optional<std::int64_t>& { return c.acc.log_flag; }}},
+    {"acc", "log_missed_flag", "",
+     "Message flag of INVITE transactions that get a line `ACC: call missed: …` when they end without success, once for the whole "
+     "transaction. (Kamailio's log_missed_flag, which has one for each failed attempt)",
+     OptionalNumberOption{[](Config& c) -> std::optional<std::int64_t>& { return c.acc.log_missed_flag; }}},
+    {"acc", "failed_transaction_flag", "",
+     "Message flag of transactions whose line by `log_flag` is also written when they fail. One that has the missed flag, too, gets just "
+     "that line.",
+     OptionalNumberOption{[](Config& c) -> std::optional<std::int64_t>& { return c.acc.failed_transaction_flag; }}},
+    {"acc", "log_extra", "[]",
+     "More fields of each line: \"name=$variable\", with the variable of the request, as [\"ua=$ua\", \"account=$avp(account)\"]. "
+     "(Kamailio's log_extra)",
+     TextsOption{set_log_extra}},
+    {"acc", "log_file", "",
+     "File that lines of accounting are appended to, instead of standard error. A program that rotates it copies and truncates it.",
+     PathOption{[](Config& c) -> std::string& { return c.acc.log_file; }}},
+
+    {"uac", "restore_mode", R"("auto")",
+     "What becomes of the From and To of a dialog whose From or To `KSR.uac` has replaced: \"auto\" `loose_route` translates each request "
+     "both ways; \"manual\" `uac_restore_from` and `uac_restore_to` do; \"none\" nothing, and Record-Route says nothing of it. Replies are "
+     "always restored.",
+     ChoiceOption{restore_modes,
+                  [](Config& c, std::size_t i) { c.uac.restore_mode = static_cast<proxy::ProxyOptions::RestoreAddresses>(i); }}},
+    {"uac", "restore_passwd", R"("")",
+     "Mixed into what Record-Route carries of the two URIs. Without it the callee can work out the URI that was replaced; with it only "
+     "whoever finds out the password, which is the same on all servers of a dialog. It is no strong cipher.",
+     TextOption{set_restore_password}},
+
+    {"event_callback", "core", R"("")",
+     "Function of the script that is called with \"core:worker-one-init\" when an engine has started, before it takes messages, in worker "
+     "0. "
+     "In KEMI scripts a function `ksr_core_event` or the like.",
+     TextOption{set_function<event_callback<&Config::EventCallback::core>>}},
+    {"event_callback", "dispatcher", R"("")",
+     "Function of the script that is called with \"dispatcher:dst-up\" or \"dispatcher:dst-down\" when a destination goes up or down, in "
+     "worker 0; `$ru` and `$du` are its URI. A change at the moment of an engine's death may go unreported. (Kamailio's event_callback)",
+     TextOption{set_function<event_callback<&Config::EventCallback::dispatcher>>}},
+    {"event_callback", "htable", R"("")",
+     "Function of the script that is called with \"htable:mod-init\" at the start of each engine, before it takes messages, in worker 0. "
+     "Tables are loaded; persistent ones have what they had. (Kamailio's event_callback)",
+     TextOption{set_function<event_callback<&Config::EventCallback::htable>>}},
+    {"event_callback", "tm", R"("")",
+     "Function of the script that is called with \"tm:local-request\" for each request of our own, probes included, before it is sent: it "
+     "may change headers and Request-URI, and `KSR.drop()` stops the request. It cannot wait. (Kamailio's event_callback)",
+     TextOption{set_function<event_callback<&Config::EventCallback::tm>>}},
+
+    {"timer.*", "interval", R"("10s")",
+     "A function of the script is called so often, in worker 0, with \"rtimer\". It may wait; turns that come meanwhile are left out. "
+     "(Kamailio's rtimer)",
+     DurationOption{[](Config& c) -> Duration& { return c.timers.back().interval; }, 100ms, 168h}},
+    {"timer.*", "route", "", "That function.", TextOption{set_function<timer_route>}},
+
+    {"async", "delay_max", R"("24h")",
+     "Longest delay of `KSR.async.route` and `ms_route`. The transaction is kept for so long, and the caller must still be there.",
+     DurationOption{[](Config& c) -> Duration& { return c.async.delay_max; }, 1s, 168h}},
+    {"dns", "servers", "[]",
+     "Name servers, \"192.0.2.53\" or \"192.0.2.53:5353\", asked in this order. Empty: those of /etc/resolv.conf. Names are taken as "
+     "they are: no search list.",
+     TextsOption{set_name_servers}},
+    {"dns", "hosts_file", R"("/etc/hosts")",
+     "Names in it have the addresses that stand there, and no server is asked for these. Read at the start of an engine. \"/dev/null\": "
+     "none.",
+     PathOption{[](Config& c) -> std::string& { return c.dns.resolver.hosts_file; }}},
+    {"dns", "timeout", R"("1s")", "How long the first try of a server waits for its answer; each further round waits twice as long.",
+     DurationOption{[](Config& c) -> Duration& { return c.dns.resolver.timeout; }, 10ms, 30s}},
+    {"dns", "tries", "2", "How often each server is asked.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.dns.resolver.tries; }, 1, 10}},
+    {"dns", "cache_max", "10000", "Most answers that are kept. When there are so many, what was asked for the longest ago makes room.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.dns.resolver.cache.entries_max; }, 0, 10'000'000}},
+    {"dns", "ttl_min", R"("10s")", "An answer is kept at least so long, whatever its TTL.",
+     DurationOption{[](Config& c) -> Duration& { return c.dns.resolver.cache.ttl_min; }, 0s, 24h}},
+    {"dns", "ttl_max", R"("1h")", "An answer is kept at most so long.",
+     DurationOption{[](Config& c) -> Duration& { return c.dns.resolver.cache.ttl_max; }, 1s, 168h}},
+    {"dns", "negative_ttl", R"("60s")",
+     "That there is no such name or record is kept at most so long. That no server could say is kept for five seconds.",
+     DurationOption{[](Config& c) -> Duration& { return c.dns.resolver.cache.negative_ttl; }, 0s, 24h}},
+    {"dns", "stale_max", R"("1h")", "When no server can say, an answer that is older than its TTL by at most this stands in.",
+     DurationOption{[](Config& c) -> Duration& { return c.dns.resolver.cache.stale_max; }, 0s, 168h}},
+    {"dns", "queries_max", "1000", "Most queries on their way at a time; a further one fails at once.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.dns.resolver.queries_max; }, 1, 30'000}},
+    {"dns", "queries_of_domain_max", "100",
+     "Most of them for names with the same last two labels, so that nobody takes them all by having us ask for names of his own.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.dns.resolver.queries_of_domain_max; }, 1, 30'000}},
+
+    {"redis.*", "url", "",
+     "A server for `KSR.ndb_redis`: redis://user:password@host:port/number or unix:///path/of/the/socket, reserved characters of user and "
+     "password as %XX. It is connected to when it is first asked; after a failure again after 100 ms, then twice as long, up to 5 s.",
+     TextOption{set_redis_url}},
+    {"redis.*", "connections", "4", "Connections to it, each with a thread; further commands wait.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.redis.back().options.connections; }, 1, 256}},
+    {"redis.*", "queue_max", "10000", "Most commands that wait for a connection; a further one fails at once.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.redis.back().options.queue_max; }, 1, 1'000'000}},
+    {"redis.*", "timeout", R"("1s")", "How long a callback waits for a reply, waiting for a connection included.",
+     DurationOption{[](Config& c) -> Duration& { return c.redis.back().options.timeout; }, 10ms, 60s}},
+    {"redis.*", "reply_max", R"("1MiB")", "Largest reply; a larger one is an error and closes its connection.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.redis.back().options.bytes_max; }, 1ULL << 10, 256ULL << 20}},
+
+    {"http_client", "timeout", R"("4s")", "How long `KSR.http_client` and `KSR.http_async_client` wait for a response.",
+     DurationOption{[](Config& c) -> Duration& { return c.http.timeout; }, 10ms, 60s}},
+    {"http_client", "result", R"("first-line")",
+     "What `KSR.http_client` gives to a variable: the \"first-line\" of the body, or all of it, \"full\" (Kamailio's query_result 1 and "
+     "0).",
+     ChoiceOption{http_results, [](Config& c, std::size_t i) { c.http.first_line_only = i == 0; }}},
+    {"http_client", "connections", "64", "Requests that are under way at a time; further ones wait.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.http.options.connections; }, 1, 10'000}},
+    {"http_client", "queue_max", "1000", "Most requests that wait for their turn; a further one fails at once.",
+     NumberOption{[](Config& c) -> std::uint32_t& { return c.http.options.queue_max; }, 1, 1'000'000}},
+    {"http_client", "body_max", R"("1MiB")", "Largest body of a response; a larger one is an error.",
+     SizeOption{[](Config& c) -> std::uint64_t& { return c.http.options.body_max; }, 1ULL << 10, 64ULL << 20}},
+    {"http_client", "ca_file", "", "Certificates that servers are verified with, in PEM. Without it those of the system. They always are.",
+     PathOption{[](Config& c) -> std::string& { return c.http.options.ca_file; }}},
+    {"http_client", "user_agent", R"("perdure")", "What the header User-Agent says; empty: it is not sent.",
+     TextOption{[](Config& c, std::string_view text) -> Result<> {
+       c.http.options.user_agent = text;
+       return {};
+     }}},
+    {"http_client", "follow_redirects", "false", "Go where a response of 300 to 399 sends us, five times at most.",
+     BooleanOption{[](Config& c) -> bool& { return c.http.options.follow_redirects; }}},
+
+    {"http_connection.*", "url", "", "A server for `KSR.http_client.curl_connect`, and what stands before each path.",
+     TextOption{set_http_url}},
+    {"http_connection.*", "username", R"("")", "For Basic or Digest authentication; empty: none.",
+     TextOption{[](Config& c, std::string_view text) -> Result<> {
+       last_http_connection(c).user = text;
+       return {};
+     }}},
+    {"http_connection.*", "password", R"("")", "For that user.", TextOption{[](Config& c, std::string_view text) -> Result<> {
+       last_http_connection(c).password = text;
+       return {};
+     }}},
+    {"http_connection.*", "content_type", R"("text/plain")", "Of what is posted without one.",
+     TextOption{[](Config& c, std::string_view text) -> Result<> {
+       last_http_connection(c).content_type = text;
+       return {};
+     }}},
+    {"http_connection.*", "timeout", R"("4s")", "How long a callback waits for a response.",
+     DurationOption{[](Config& c) -> Duration& { return last_http_connection(c).timeout; }, 10ms, 60s}},
+    {"http_connection.*", "ca_file", "", "Certificates that the server is verified with, in place of `http_client.ca_file`.",
+     PathOption{[](Config& c) -> std::string& { return last_http_connection(c).ca_file; }}},
+    {"http_connection.*", "client_cert", "", "Certificate to show to the server, in PEM.",
+     PathOption{[](Config& c) -> std::string& { return last_http_connection(c).client_certificate; }}},
+    {"http_connection.*", "client_key", "", "Its key, in PEM.",
+     PathOption{[](Config& c) -> std::string& { return last_http_connection(c).client_key; }}},
 
     {"log", "level", R"("notice")", "Least serious lines that are written to standard error.",
      ChoiceOption{levels, [](Config& c, std::size_t i) { c.log_level = static_cast<log::Level>(i); }}},
@@ -466,6 +796,10 @@ const Option table[] = {
 
     {"engine", "watchdog", R"("2s")", "A worker that makes no progress for so long is taken for dead, and the next engine takes over.",
      DurationOption{[](Config& c) -> Duration& { return c.engine.watchdog; }, 100ms, 60s}},
+    {"engine", "probation", R"("10s")",
+     "An upgraded engine that ends sooner than that after it took over is replaced by one of the binary before; `perdure upgrade` waits so "
+     "long.",
+     DurationOption{[](Config& c) -> Duration& { return c.engine.probation; }, 100ms, 1h}},
     {"engine", "receive_buffer", R"("16MiB")",
      "Receive buffer of each UDP socket: it holds what arrives while the next engine takes over. The kernel's net.core.rmem_max limits it.",
      SizeOption{[](Config& c) -> std::uint64_t& { return c.engine.receive_buffer_bytes; }, 64ULL << 10, 1ULL << 30}},

@@ -25,6 +25,10 @@ constexpr RpcMethod table[] = {
      "Sets the state of a destination: letters a (active), i (inactive), t (trying), d (disabled), each also with p (probed). The URI "
      "`all` means the whole set.",
      engine},
+    {"dns.delete_all", "", "Forgets what name servers have answered; names of the hosts file stay.", engine},
+    {"dns.lookup", "type name", "What name servers say: records of type A, AAAA, SRV or NAPTR. From the cache if it is there.", engine},
+    {"dns.stats", "", "Searches, queries, answers and the cache, since the engine started.", engine},
+    {"dns.view", "", "The answers that are kept, and for how many seconds yet. At most 10,000.", engine},
     {"engine.status", "", "What the engine adds to `status`: open transactions, counters, store, script, destinations.", engine},
     {"htable.delete", "table key", "Removes an entry of a hash table.", engine},
     {"htable.dump", "table", "The entries of a hash table by its parts, laid out as Kamailio does.", engine},
@@ -45,7 +49,9 @@ constexpr RpcMethod table[] = {
     {"mtree.reload", "", "The same as `dialplan.reload`.", edge},
     {"mtree.summary", "", "The trees: prefixes and memory.", engine},
     {"permissions.addressDump", "", "The addresses and networks of the address list.", engine},
-    {"permissions.addressReload", "", "Reads the address list again. An error changes nothing.", edge},
+    {"permissions.addressReload", "", "Reads the address list again, and that of trusted sources. An error changes nothing.", edge},
+    {"permissions.trustedDump", "", "The list of trusted sources.", engine},
+    {"permissions.trustedReload", "", "Reads both lists again. An error changes nothing.", edge},
     {"pike.list", "[all]", "Sources that are blocked; with `all` each that was seen lately. At most 1000.", engine},
     {"pl.get_pipes", "", "The pipes of pipelimit: algorithm, limit, messages of this interval and the one before.", engine},
     {"pl.set_pipe", "name algorithm limit", "Changes a pipe until the engine ends.", engine},
@@ -55,6 +61,10 @@ constexpr RpcMethod table[] = {
      "Reads script and destination list again. Both are checked first: an error changes nothing. A script that lacks functions that open "
      "transactions will call is refused without `force`. Then the spare is replaced by one that has them, too.",
      edge},
+    {"services.list", "",
+     "Databases, Redis servers and HTTP: requests, errors and of these timeouts and overloads, connects, latency, and how many wait or are "
+     "under way.",
+     engine},
     {"stats.get_statistics", "[name]…",
      "Counters as texts `group:name = value`: of `all` (the default), of a group such as `proxy:`, or by name.", engine},
     {"status", "", "Processes, last start of an engine, open transactions, counters, store.", edge},
@@ -66,6 +76,11 @@ constexpr RpcMethod table[] = {
     {"tm.list", "[limit]",
      "Transactions in progress with their branches, at most `limit` (50). Those that only wait for retransmissions are not shown.", engine},
     {"tm.stats", "", "Transactions and responses, named as Kamailio does, since the engine attached.", engine},
+    {"upgrade", "[binary] [patience_ms] [one_way] [edge]",
+     "Replaces the engine by one of another binary (by default the file that the server was started from) and answers when that one has "
+     "passed its probation, or with the reason why the one before serves again. With `edge` the edge is replaced as well.",
+     edge},
+    {"upgrade.progress", "", "What has happened in the upgrade that runs, or in the last one.", edge},
 };
 
 }  // namespace

@@ -130,7 +130,7 @@ std::string_view codec_name(const SdpMedia& media, std::string_view format) {
     const std::size_t space = rest.find_first_of(" \t");
     if (space == std::string_view::npos) continue;
     rest = chars::trim_left(rest.substr(space));
-    return chars::trim(rest.substr(0, rest.find('/')));
+    return rest.substr(0, rest.find_first_of("/ \t\r"));
   }
   for (const auto& one : static_formats)
     if (one.format == format) return one.name;

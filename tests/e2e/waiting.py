@@ -4,6 +4,7 @@
 waiting.py BINARY LOAD [--calls N] [--rate N]
 """
 import argparse
+import json
 import pathlib
 import socket
 import sys
@@ -57,6 +58,15 @@ class Passing:
         return sorted(self.delays_ms)[int(len(self.delays_ms) * 0.99)]
 
 
+def waiting_now(server):
+    """How many callbacks wait, asked at the control socket itself: a command each time would be a load of its own. 0 while no engine is there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+        control.settimeout(10)
+        control.connect(str(server.state / "control.sock"))
+        control.sendall(b'{"jsonrpc":"2.0","method":"status","id":1}\n')
+        return json.loads(control.makefile().readline()).get("result", {}).get("waiting", 0)
+
+
 def run(arguments, kill):
     with Postgres() as database:
         database.start()
@@ -66,7 +76,7 @@ def run(arguments, kill):
             load = Load(arguments.load, server, "--calls", arguments.calls, "--rate", arguments.rate, "--grace", 60000)
             most, killed = 0, False
             while load.running():
-                waiting = server.settled_status().get("waiting", 0)
+                waiting = waiting_now(server)
                 most = max(most, waiting)
                 if kill and not killed and waiting >= arguments.calls / 2:
                     killed = server.kill_engine()
@@ -77,7 +87,7 @@ def run(arguments, kill):
             assert most >= arguments.calls / 2, "hardly anybody waited: the test shows nothing"
             assert killed == kill
             assert report["failed_calls"] == 0, report["failures"]
-            assert kill or passing.p99_ms() < 5, "others waited, too"
+            assert kill or passing.p99_ms() < arguments.p99, "others waited, too"
 
 
 if __name__ == "__main__":
@@ -86,6 +96,7 @@ if __name__ == "__main__":
     parser.add_argument("load")
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--rate", type=int, default=2000)
+    parser.add_argument("--p99", type=float, default=5, help="milliseconds that other requests may take")
     chosen = parser.parse_args()
     run(chosen, kill=False)
     run(chosen, kill=True)
