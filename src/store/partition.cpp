@@ -61,7 +61,10 @@ std::uint32_t Partition::allocate(Pool& pool, const ExtentWord& word, std::uint3
       release_empty_blobs();
       claimed = extents_.claim(word);
     }
-    if (claimed == UINT32_MAX) return UINT32_MAX;
+    if (claimed == UINT32_MAX) {
+      full_ = true;
+      return UINT32_MAX;
+    }
     maps_[claimed] = {};
     ++empty_extents_;
     pool.open.push_back(claimed);

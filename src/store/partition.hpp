@@ -20,6 +20,13 @@ struct AttachCounts {
   std::uint64_t records = 0;   // live ones, those upgraded included
   std::uint64_t dropped = 0;   // failed a check
   std::uint64_t upgraded = 0;  // brought from the previous layout to the current one
+
+  AttachCounts& operator+=(const AttachCounts& other) {
+    records += other.records;
+    dropped += other.dropped;
+    upgraded += other.upgraded;
+    return *this;
+  }
 };
 
 class Partition {
@@ -99,9 +106,15 @@ class Partition {
   void reclaim();
 
   // ---- attach ----
-  // Rebuilds everything derived, and brings records of the previous layout to the current one. `verify`: check all checksums. Call once,
-  // before anything else. `claimed`: the extents of this partition.
+  // Rebuilds everything derived. `verify`: check all checksums. Call once, before anything else; if records are of the previous layout,
+  // prepare_upgrade() and then one of the other two follow. `claimed`: the extents of this partition.
   AttachCounts attach(std::span<const std::uint32_t> claimed, bool verify, DropSink sink, void* sink_context);
+  // Writes all of them in the current layout beside what they are. False: there is no room for that.
+  [[nodiscard]] bool prepare_upgrade();
+  // Nothing has changed: the program before can attach.
+  void give_up_upgrade();
+  // What was prepared is the record from now on.
+  void finish_upgrade(AttachCounts& counts, DropSink sink, void* sink_context);
 
   // Bytes of slots in use. Any thread.
   [[nodiscard]] std::uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
@@ -123,6 +136,13 @@ class Partition {
     const KindInfo* info = nullptr;
     const LayoutInfo* layout = nullptr;
     RecordId id, at;
+  };
+  // One that is brought to the current layout.
+  struct Upgrade {
+    Found found;
+    RecordId to = RecordId::none;            // where it will lie
+    std::vector<BlobRef> written, outdated;  // its new blobs, and those that it will not need any more
+    std::string_view why;                    // it cannot be
   };
   using Places = std::array<Place, blobs_per_record_max>;
 
@@ -170,7 +190,8 @@ class Partition {
   [[nodiscard]] std::string_view check(const Found& found, bool verify, BlobList& blobs, Places& places) const;
   void keep(const Found& found, std::span<const Place> places);
   void open_extents(std::span<const std::uint32_t> claimed);
-  [[nodiscard]] std::string_view upgrade(const Found& found);
+  [[nodiscard]] bool prepare(Upgrade& upgrade);
+  void switch_to_upgraded(const Upgrade& upgrade);
   void drop_found(const Found& found);
 
   Mapping& mapping_;
@@ -182,7 +203,8 @@ class Partition {
   std::vector<Pool> blob_pools_;  // by slot size class
   std::vector<BlobRef> freed_;
   std::size_t empty_extents_ = 0;             // claimed ones in which nothing is in use: kept for the next that needs their size
-  std::vector<Found> to_upgrade_;             // during attach
+  std::vector<Upgrade> to_upgrade_;           // during attach
+  bool full_ = false;                         // something found no room
   std::atomic<std::uint64_t> used_bytes_{0};  // written by the owner only
 };
 

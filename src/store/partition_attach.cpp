@@ -1,5 +1,6 @@
 // What is derived is made anew: which slots are in use, by walking the headers. The bytes may be damaged or hostile.
 #include <algorithm>
+#include <iterator>
 
 #include "base/checksum.hpp"
 #include "store/header_checksum.hpp"
@@ -20,22 +21,43 @@ AttachCounts Partition::attach(std::span<const std::uint32_t> claimed, bool veri
   for (const std::uint32_t extent : claimed)
     if (extents_.word(extent).kind != Kind::None) attach_records(extent, verify, counts, sink, sink_context);
   open_extents(claimed);
-  for (const Found& found : to_upgrade_) {
-    const std::string_view why = upgrade(found);
-    if (why.empty()) {
+  return counts;
+}
+
+bool Partition::prepare_upgrade() {
+  for (Upgrade& upgrade : to_upgrade_)
+    if (!prepare(upgrade)) return false;
+  return true;
+}
+
+void Partition::give_up_upgrade() {
+  for (const Upgrade& upgrade : to_upgrade_) {
+    if (upgrade.to == RecordId::none) continue;
+    freed_.insert(freed_.end(), upgrade.written.begin(), upgrade.written.end());
+    unreserve(upgrade.to);
+  }
+  to_upgrade_ = {};
+  reclaim();
+}
+
+void Partition::finish_upgrade(AttachCounts& counts, DropSink sink, void* sink_context) {
+  for (const Upgrade& upgrade : to_upgrade_) {
+    if (upgrade.why.empty()) {
+      switch_to_upgraded(upgrade);
       ++counts.upgraded;
       continue;
     }
+    const Found& found = upgrade.found;
     LostRecord record;
     describe(*found.layout, found.id, slot_offset(found.at), record);
-    if (sink) sink(sink_context, record, why);
+    if (sink) sink(sink_context, record, upgrade.why);
+    unreserve(upgrade.to);
     drop_found(found);
     --counts.records;
     ++counts.dropped;
   }
   to_upgrade_ = {};
   reclaim();
-  return counts;
 }
 
 void Partition::attach_records(std::uint32_t extent, bool verify, AttachCounts& counts, DropSink sink, void* sink_context) {
@@ -127,7 +149,7 @@ void Partition::keep(const Found& found, std::span<const Place> places) {
   mark(found.id.value >> 8, found.id.value & 255);
   if (found.at != found.id) mark(found.at.value >> 8, found.at.value & 255);
   pool_of(*found.info).records.fetch_add(1, std::memory_order_relaxed);
-  if (found.layout != &found.info->current) to_upgrade_.push_back(found);
+  if (found.layout != &found.info->current) to_upgrade_.emplace_back().found = found;
 }
 
 // Gives back what no record lies in, and notes where there is room.
@@ -146,32 +168,39 @@ void Partition::open_extents(std::span<const std::uint32_t> claimed) {
   }
 }
 
-// Writes the record in the current layout to a slot that is not live, then forwards to it in one store: a kill before leaves it as it was.
-std::string_view Partition::upgrade(const Found& found) {
+// Writes the record in the current layout to a slot that is not live. False: there is no room for it.
+bool Partition::prepare(Upgrade& upgrade) {
+  const Found& found = upgrade.found;
   const KindInfo& info = *found.info;
   const std::uint64_t from = slot_offset(found.at);
-  const RecordId to_id = allocate_record(info);  // the reserve is for such things
-  if (to_id == RecordId::none) return "no room for the new layout";
+  upgrade.to = allocate_record(info);  // the reserve is for such things
+  if (upgrade.to == RecordId::none) return false;
   std::vector<std::uint64_t> header((info.current.bytes + 7) / 8);
+  full_ = false;
   if (!info.upgrade(header_at(*found.layout, from), header.data(), *this)) {
-    unreserve(to_id);
-    return "cannot be brought to the new layout";
+    if (full_) return false;
+    upgrade.why = "cannot be brought to the new layout";
+    return true;
   }
-  const std::uint64_t to = slot_offset(to_id);
+  const std::uint64_t to = slot_offset(upgrade.to);
   write_header(info.current, to + sizeof(RecordPrefix), header.data());
   mapping_.store_word(to + offsetof(RecordPrefix, sent_sequence), mapping_.load_word(from + offsetof(RecordPrefix, sent_sequence)));
   mapping_.store_word(to, sequence_of(mapping_.load_word(from)) << sequence_shift);
   BlobList before, after;
   found.layout->list_blobs(header_at(*found.layout, from), before, read_checked, this);
   info.current.list_blobs(header.data(), after, read_checked, this);
-  // The commit.
-  mapping_.store_word(slot_offset(found.id), forward_to(to_id));
-  for (std::size_t i = 0; i < before.count; ++i) {
-    const std::span<const BlobRef> kept(after.refs.data(), after.count);
-    if (std::ranges::find(kept, before.refs[i]) == kept.end()) freed_.push_back(before.refs[i]);
-  }
-  if (found.at != found.id) free_record_slot(info, found.at);
-  return {};
+  const std::span<const BlobRef> old(before.refs.data(), before.count), now(after.refs.data(), after.count);
+  std::ranges::copy_if(now, std::back_inserter(upgrade.written), [&](BlobRef ref) { return std::ranges::find(old, ref) == old.end(); });
+  std::ranges::copy_if(old, std::back_inserter(upgrade.outdated), [&](BlobRef ref) { return std::ranges::find(now, ref) == now.end(); });
+  return true;
+}
+
+// In one store: a kill before leaves the record as it was.
+void Partition::switch_to_upgraded(const Upgrade& upgrade) {
+  const Found& found = upgrade.found;
+  mapping_.store_word(slot_offset(found.id), forward_to(upgrade.to));
+  freed_.insert(freed_.end(), upgrade.outdated.begin(), upgrade.outdated.end());
+  if (found.at != found.id) free_record_slot(*found.info, found.at);
 }
 
 // A record that could not be upgraded leaves with its blobs.

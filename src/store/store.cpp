@@ -183,6 +183,7 @@ Result<> Store::attach(const Options& options) {
   for (std::uint32_t i = 0; i < block.partition_count; ++i)
     partitions_.push_back(std::make_unique<Partition>(mapping_, *extents_, *maps_, i, kinds_));
   attach_partitions();
+  if (auto upgraded = upgrade_partitions(); !upgraded) return upgraded;
   set_clock(options, block.last_logical_us, fresh ? options.wall_us : block.last_wall_us);
   mapping_.store_word(offsetof(Superblock, boot_id), options.boot_id);
   heartbeat(now(options.monotonic_us), options.wall_us);
@@ -192,31 +193,43 @@ Result<> Store::attach(const Options& options) {
 
 // Partitions share nothing but the claiming of extents, so a large store is walked by several threads; but an observer sees the writes one
 // after the other, in the same order each time.
-void Store::attach_partitions() {
+template <class F>
+void Store::for_each_partition(F&& f) {
   constexpr std::uint32_t worth_a_thread = 128;  // extents
   const std::uint32_t claimed = extents_->count() - extents_->free_count();
   const std::uint32_t useful = std::min({std::thread::hardware_concurrency(), partition_count(), claimed / worth_a_thread});
   const std::uint32_t threads = mapping_.is_observed() ? 1 : std::clamp(useful, 1U, 16U);
+  std::atomic<std::uint32_t> next{0};
+  const auto work = [&] {
+    for (std::uint32_t i = next.fetch_add(1); i < partitions_.size(); i = next.fetch_add(1)) f(i);
+  };
+  std::vector<std::jthread> helpers;
+  for (std::uint32_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+  work();
+}
+
+void Store::attach_partitions() {
   std::vector<std::vector<std::uint32_t>> extents(partitions_.size());  // of each
   for (std::uint32_t extent = 0; extent < extents_->count(); ++extent)
     if (const ExtentWord word = extents_->word(extent); word.used && word.partition < extents.size())
       extents[word.partition].push_back(extent);
   std::vector<AttachCounts> counts(partitions_.size());
-  std::atomic<std::uint32_t> next{0};
-  const auto work = [&] {
-    for (std::uint32_t i = next.fetch_add(1); i < partitions_.size(); i = next.fetch_add(1))
-      counts[i] = partitions_[i]->attach(extents[i], verified_, save_dropped, this);
-  };
-  {
-    std::vector<std::jthread> helpers;
-    for (std::uint32_t i = 1; i < threads; ++i) helpers.emplace_back(work);
-    work();
+  for_each_partition([&](std::uint32_t i) { counts[i] = partitions_[i]->attach(extents[i], verified_, save_dropped, this); });
+  for (const AttachCounts& one : counts) attached_ += one;
+}
+
+// All records or none: a program of the layout before is to find its own if there is no room for both.
+Result<> Store::upgrade_partitions() {
+  bool room = true;
+  for (const auto& partition : partitions_) room = room && partition->prepare_upgrade();
+  if (!room) {
+    for (const auto& partition : partitions_) partition->give_up_upgrade();
+    return fail("there is no room to bring the records to the layout of this program: nothing has changed");
   }
-  for (const AttachCounts& one : counts) {
-    attached_.records += one.records;
-    attached_.dropped += one.dropped;
-    attached_.upgraded += one.upgraded;
-  }
+  std::vector<AttachCounts> counts(partitions_.size());
+  for_each_partition([&](std::uint32_t i) { partitions_[i]->finish_upgrade(counts[i], save_dropped, this); });
+  for (const AttachCounts& one : counts) attached_ += one;
+  return {};
 }
 
 // Logical time goes on where it stopped; with Elapsed it also passes while nobody is there. A wall clock that was set back counts for

@@ -89,7 +89,10 @@ class Store {
   Store(char* base, std::uint64_t size, int descriptor, const Options& options);
   [[nodiscard]] Result<> attach(const Options& options);
   [[nodiscard]] Result<> format(const Options& options);
+  template <class F>
+  void for_each_partition(F&& f);  // f(index), of several in threads
   void attach_partitions();
+  [[nodiscard]] Result<> upgrade_partitions();
   void set_clock(const Options& options, std::int64_t last_logical_us, std::int64_t last_wall_us);
   void start_sync(const Options& options);
   static void save_dropped(void* self, const LostRecord& record, std::string_view why);
