@@ -11,7 +11,7 @@
 
 namespace perdure::locate {
 
-class FakeNames final : public Names {
+class FakeNames : public Names {
  public:
   void add_address(const std::string& name, std::string_view address) {
     auto& answer = zone_["A " + name];
