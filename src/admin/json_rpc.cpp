@@ -78,7 +78,17 @@ void MethodTable::add_late(std::string name, LateHandler handler) {
   methods_.insert_or_assign(std::move(name), std::move(handler));
 }
 
-void MethodTable::call(const std::string& method, Json params, Done done) const {
+void MethodTable::set_audit(std::function<bool(const std::string& method)> wanted, Audit audit) {
+  audit_wanted_ = std::move(wanted);
+  audit_ = std::move(audit);
+}
+
+void MethodTable::call(const std::string& method, Json params, Done done, const std::string& caller) const {
+  if (audit_ && audit_wanted_(method))
+    done = [audit = audit_, caller, method, params, done = std::move(done)](RpcResult result) {
+      audit(caller, method, params, result);
+      done(std::move(result));
+    };
   const auto once = std::make_shared<Once>(std::move(done));
   const Done give = [once](RpcResult result) { once->give(std::move(result)); };
   try {
@@ -93,19 +103,21 @@ void MethodTable::call(const std::string& method, Json params, Done done) const 
 }
 
 // `done` gets a discarded value for a notification.
-void MethodTable::handle(const Json& request, std::function<void(Json)> done) const {
+void MethodTable::handle(const Json& request, std::function<void(Json)> done, const std::string& caller) const {
   if (const auto fault = fault_of(request); !fault.empty()) return done(make_error({rpc_code::invalid_request, std::string(fault)}));
   const bool notification = !request.contains("id");
   Json id = notification ? Json() : request["id"];
   const auto params = request.find("params");
-  call(request["method"].get<std::string>(), params == request.end() ? Json::array() : *params,
-       [notification, id = std::move(id), done = std::move(done)](RpcResult result) {
-         if (notification) return done(Json(Json::value_t::discarded));
-         done(result ? make_result(std::move(*result), id) : make_error(result.error(), id));
-       });
+  call(
+      request["method"].get<std::string>(), params == request.end() ? Json::array() : *params,
+      [notification, id = std::move(id), done = std::move(done)](RpcResult result) {
+        if (notification) return done(Json(Json::value_t::discarded));
+        done(result ? make_result(std::move(*result), id) : make_error(result.error(), id));
+      },
+      caller);
 }
 
-void MethodTable::handle_batch(const Json& batch, std::function<void(std::string)> reply) const {
+void MethodTable::handle_batch(const Json& batch, std::function<void(std::string)> reply, const std::string& caller) const {
   struct State {
     std::vector<Json> answers;
     std::size_t open = 0;
@@ -116,17 +128,20 @@ void MethodTable::handle_batch(const Json& batch, std::function<void(std::string
   state->open = batch.size();
   state->reply = std::move(reply);
   for (std::size_t i = 0; i < batch.size(); ++i)
-    handle(batch[i], [state, i](Json answer) {
-      state->answers[i] = std::move(answer);
-      if (--state->open > 0) return;
-      Json answers = Json::array();
-      for (auto& each : state->answers)
-        if (!each.is_discarded()) answers.push_back(std::move(each));
-      state->reply(answers.empty() ? std::string() : to_text(answers));
-    });
+    handle(
+        batch[i],
+        [state, i](Json answer) {
+          state->answers[i] = std::move(answer);
+          if (--state->open > 0) return;
+          Json answers = Json::array();
+          for (auto& each : state->answers)
+            if (!each.is_discarded()) answers.push_back(std::move(each));
+          state->reply(answers.empty() ? std::string() : to_text(answers));
+        },
+        caller);
 }
 
-void MethodTable::dispatch(std::string_view text, std::function<void(std::string)> reply) const {
+void MethodTable::dispatch(std::string_view text, std::function<void(std::string)> reply, const std::string& caller) const {
   const auto refuse = [&](int code, std::string message) { reply(to_text(make_error({code, std::move(message)}))); };
   if (text.size() > request_bytes_max)
     return refuse(rpc_code::invalid_request, fmt::format("the request is larger than {} bytes", request_bytes_max));
@@ -135,10 +150,11 @@ void MethodTable::dispatch(std::string_view text, std::function<void(std::string
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return refuse(rpc_code::parse_error, "the request is not JSON");
   if (!json.is_array())
-    return handle(json, [reply = std::move(reply)](const Json& answer) { reply(answer.is_discarded() ? std::string() : to_text(answer)); });
+    return handle(
+        json, [reply = std::move(reply)](const Json& answer) { reply(answer.is_discarded() ? std::string() : to_text(answer)); }, caller);
   if (json.empty()) return refuse(rpc_code::invalid_request, "the batch is empty");
   if (json.size() > batch_max) return refuse(rpc_code::invalid_request, fmt::format("more than {} requests in a batch", batch_max));
-  handle_batch(json, std::move(reply));
+  handle_batch(json, std::move(reply), caller);
 }
 
 const Json& parameter(const Json& params, std::size_t position, std::string_view name) {

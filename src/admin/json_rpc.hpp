@@ -44,17 +44,23 @@ class MethodTable {
   // Takes every method that is not in the table; without it they are "method not found".
   void set_other(OtherHandler handler) { other_ = std::move(handler); }
 
+  // Told of each call of a method that `wanted` names, with who asked, when it has been answered.
+  using Audit = std::function<void(const std::string& caller, const std::string& method, const Json& params, const RpcResult& result)>;
+  void set_audit(std::function<bool(const std::string& method)> wanted, Audit audit);
+
   // Answers a text. `reply` is called once, with an empty text if nothing is to be sent (notifications). Throws nothing, whatever the text
-  // and the handlers do.
-  void dispatch(std::string_view text, std::function<void(std::string)> reply) const;
+  // and the handlers do. `caller` is who asks, for the audit.
+  void dispatch(std::string_view text, std::function<void(std::string)> reply, const std::string& caller = {}) const;
 
  private:
-  void call(const std::string& method, Json params, Done done) const;
-  void handle(const Json& request, std::function<void(Json)> done) const;
-  void handle_batch(const Json& batch, std::function<void(std::string)> reply) const;
+  void call(const std::string& method, Json params, Done done, const std::string& caller) const;
+  void handle(const Json& request, std::function<void(Json)> done, const std::string& caller) const;
+  void handle_batch(const Json& batch, std::function<void(std::string)> reply, const std::string& caller) const;
 
   std::map<std::string, LateHandler, std::less<>> methods_;
   OtherHandler other_;
+  std::function<bool(const std::string&)> audit_wanted_;
+  Audit audit_;
 };
 
 // A parameter by position (array) or name (object); null if it is not there.

@@ -24,6 +24,18 @@ namespace asio = boost::asio;
 using Local = asio::local::stream_protocol;
 using ErrorCode = boost::system::error_code;
 
+namespace {
+
+// "user 0, process 4711"
+std::string name_of_peer(int descriptor) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return "control socket";
+  return fmt::format("user {}, process {}", peer.uid, peer.pid);
+}
+
+}  // namespace
+
 struct RpcServer::State {
   State(asio::io_context& io, RpcServerOptions rpc_options, Handler rpc_handler)
       : context(io), options(std::move(rpc_options)), handler(std::move(rpc_handler)), acceptor(io), retry(io) {}
@@ -44,6 +56,7 @@ class RpcServer::Connection : public std::enable_shared_from_this<Connection> {
   Connection(std::shared_ptr<State> state, Local::socket socket)
       : state_(std::move(state)),
         socket_(std::move(socket)),
+        caller_(name_of_peer(socket_.native_handle())),
         deadline_(socket_.get_executor()),
         buffer_(state_->options.line_bytes_max + 1) {}
 
@@ -90,13 +103,16 @@ class RpcServer::Connection : public std::enable_shared_from_this<Connection> {
     buffer_.sgetn(line.data(), static_cast<std::streamsize>(size));
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
     if (line.find_first_not_of(" \t") == std::string::npos) return next();
-    state_->handler(std::move(line), [self = shared_from_this()](std::string answer) {
-      if (!self->socket_.is_open()) return;
-      if (answer.empty())
-        self->next();
-      else
-        self->write(std::move(answer));
-    });
+    state_->handler(
+        std::move(line),
+        [self = shared_from_this()](std::string answer) {
+          if (!self->socket_.is_open()) return;
+          if (answer.empty())
+            self->next();
+          else
+            self->write(std::move(answer));
+        },
+        caller_);
   }
 
   void next() {
@@ -119,6 +135,7 @@ class RpcServer::Connection : public std::enable_shared_from_this<Connection> {
 
   std::shared_ptr<State> state_;
   Local::socket socket_;
+  const std::string caller_;
   asio::steady_timer deadline_;
   asio::streambuf buffer_;
   std::string out_;
@@ -171,6 +188,8 @@ Result<> RpcServer::start() {
   // bind makes the file with the mode of the socket, cut by the umask: never more than it shall have, so nobody gets in between.
   if (!error && fchmod(acceptor.native_handle(), 0660) != 0) error.assign(errno, boost::system::system_category());
   if (!error) acceptor.bind(Local::endpoint(path), error);
+  if (!error && state_->options.group != static_cast<gid_t>(-1) && chown(path.c_str(), static_cast<uid_t>(-1), state_->options.group) != 0)
+    error.assign(errno, boost::system::system_category());
   if (!error && chmod(path.c_str(), 0660) != 0) error.assign(errno, boost::system::system_category());
   if (!error) acceptor.listen(16, error);
   if (error) return fail(fmt::format("{}: {}", path, error.message()));

@@ -1,5 +1,7 @@
 #pragma once
 // JSON-RPC over a Unix stream socket: a request or batch per line, a response per line. Every client is bounded in number, size and time.
+#include <sys/types.h>
+
 #include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <functional>
@@ -13,8 +15,9 @@
 namespace perdure::admin {
 
 struct RpcServerOptions {
-  std::string path;                  // of the socket, at most 107 bytes
-  std::size_t connections_max = 32;  // more are told so and closed
+  std::string path;                      // of the socket, at most 107 bytes
+  gid_t group = static_cast<gid_t>(-1);  // whose members may connect beside the owner; -1: the process's
+  std::size_t connections_max = 32;      // more are told so and closed
   std::size_t line_bytes_max = request_bytes_max;
   Duration idle = 60s;            // a connection without a complete request for so long is closed
   Duration write_deadline = 10s;  // a client that does not read its answer for so long is closed
@@ -22,8 +25,8 @@ struct RpcServerOptions {
 
 class RpcServer {
  public:
-  // Gives the answer to a line by `reply`, once, in the thread of the context; empty: none.
-  using Handler = std::function<void(std::string line, std::function<void(std::string)> reply)>;
+  // Gives the answer to a line by `reply`, once, in the thread of the context; empty: none. `caller` says who asks.
+  using Handler = std::function<void(std::string line, std::function<void(std::string)> reply, const std::string& caller)>;
 
   RpcServer(boost::asio::io_context& context, RpcServerOptions options, Handler handler);
   ~RpcServer();  // closes everything, removes the socket file

@@ -42,7 +42,9 @@ class RpcServerTest : public testing::Test {
   RpcServerOptions options() const { return {.path = path_}; }
   void start(RpcServerOptions options) {
     server_.emplace(context_, std::move(options),
-                    [this](const std::string& line, std::function<void(std::string)> reply) { methods_.dispatch(line, std::move(reply)); });
+                    [this](const std::string& line, std::function<void(std::string)> reply, const std::string&) {
+                      methods_.dispatch(line, std::move(reply));
+                    });
     const auto started = server_->start();
     ASSERT_TRUE(started.has_value()) << started.error().message;
     thread_ = std::thread([this] {
@@ -237,7 +239,7 @@ TEST_F(RpcServerTest, LivingServerIsNotReplaced) {
   start(options());
   {
     boost::asio::io_context other_context;
-    RpcServer other(other_context, options(), [](const std::string&, const std::function<void(std::string)>&) {});
+    RpcServer other(other_context, options(), [](const std::string&, const std::function<void(std::string)>&, const std::string&) {});
     const auto started = other.start();
     ASSERT_FALSE(started.has_value());
     EXPECT_EQ(started.error().message, path_ + ": another server answers there");
@@ -264,8 +266,9 @@ TEST_F(RpcServerTest, AnotherServerTakesTheSocketOver) {
   EXPECT_EQ(before.call("echo", Json::array({3})), Json::array({3}));
   std::optional<RpcServer> next;
   in_context([&] {
-    next.emplace(context_, options(),
-                 [this](const std::string& line, std::function<void(std::string)> reply) { methods_.dispatch(line, std::move(reply)); });
+    next.emplace(context_, options(), [this](const std::string& line, std::function<void(std::string)> reply, const std::string&) {
+      methods_.dispatch(line, std::move(reply));
+    });
     EXPECT_TRUE(next->start(dup(server_->descriptor())));
     server_->give_away();
     server_.reset();
@@ -290,7 +293,7 @@ TEST_F(RpcServerTest, AServerCanTakeTheSocketBack) {
 
 TEST_F(RpcServerTest, FileThatIsNoSocketIsLeftAlone) {
   std::ofstream(path_) << "precious";
-  RpcServer server(context_, options(), [](const std::string&, const std::function<void(std::string)>&) {});
+  RpcServer server(context_, options(), [](const std::string&, const std::function<void(std::string)>&, const std::string&) {});
   const auto started = server.start();
   ASSERT_FALSE(started.has_value());
   EXPECT_EQ(started.error().message, path_ + ": there is a file that is no socket");
@@ -298,7 +301,7 @@ TEST_F(RpcServerTest, FileThatIsNoSocketIsLeftAlone) {
 }
 
 TEST_F(RpcServerTest, TooLongPathIsAnError) {
-  RpcServer server(context_, {.path = folder_ + "/" + std::string(120, 'x')}, [](const std::string&, const auto&) {});
+  RpcServer server(context_, {.path = folder_ + "/" + std::string(120, 'x')}, [](const std::string&, const auto&, const std::string&) {});
   const auto started = server.start();
   ASSERT_FALSE(started.has_value());
   EXPECT_NE(started.error().message.find("at most 107 bytes"), std::string::npos);
