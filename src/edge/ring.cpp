@@ -52,6 +52,8 @@ bool RingProducer::append(const Entry& entry) {
   header.kind = entry.kind;
   header.blame = entry.blame;
   header.again = entry.again ? 1 : 0;
+  header.no_connect = entry.may_connect ? 0 : 1;
+  header.closes = entry.closes ? 1 : 0;
   EntryHeader* const place = header_at(tail_);
   *place = header;
   char* const bytes = reinterpret_cast<char*>(place + 1);
@@ -116,6 +118,8 @@ Entry RingConsumer::entry_of(const EntryHeader& header, std::uint64_t position) 
   entry.kind = header.kind;
   entry.blame = header.blame;
   entry.again = header.again != 0;
+  entry.may_connect = header.no_connect == 0;
+  entry.closes = header.closes != 0;
   entry.socket = header.socket;
   entry.connection = header.connection;
   entry.address = header.address;

@@ -34,6 +34,8 @@ struct Entry {
   SocketAddress address;         // of the peer
   std::string_view bytes;
   std::string_view server_name = {};  // worker to edge: for a new connection, see proxy::Send
+  bool may_connect = true;            // worker to edge, as is the next
+  bool closes = false;
 };
 
 // Written by one side each, so that they do not share a cache line.
@@ -52,7 +54,8 @@ struct EntryHeader {
   std::uint8_t blame = 0;
   std::uint16_t name_length = 0;  // of the server name, which stands behind the message
   std::uint8_t again = 0;
-  std::uint8_t reserved[21] = {};
+  std::uint8_t no_connect = 0, closes = 0;  // 0 from older programs
+  std::uint8_t reserved[19] = {};
 };
 static_assert(sizeof(EntryHeader) == ring_alignment && std::is_trivially_copyable_v<EntryHeader>);
 

@@ -211,6 +211,7 @@ void Supervisor::on_attached(EngineProcess& process, std::string report) {
   status_.last_death = death_;
   status_.last_pause = death_at_ == steady_clock::time_point{} ? Duration{} : std::chrono::duration_cast<Duration>(now - death_at_);
   status_.longest_pause = std::max(status_.longest_pause, status_.last_pause);
+  status_.all_pauses += status_.last_pause;
   status_.last_attach = std::move(report);
   attached_at_ = now;
   if (death_ != Death::None)

@@ -49,6 +49,7 @@ struct SupervisorStatus {
   Death last_death = Death::None;   // how the engine before this one ended
   Duration last_pause{};            // from its end, or the word to stop, until the next had attached
   Duration longest_pause{};         // of all of this edge
+  Duration all_pauses{};            // their sum
   std::string last_attach;          // the engine's own report, json
   std::string spare_error;          // why there is no spare
   bool upgrading = false;

@@ -18,6 +18,7 @@ struct UpgradeRequest {
   std::string binary;        // path of the program
   bool one_way = false;      // also if the program that runs now could not read what the new one writes
   Duration patience = 30s;   // the new engine may initialise so long
+  Duration deadline = 24h;   // of the edge: TLS sessions that stay with the old process are closed then
   Duration probation = 10s;  // if it ends sooner than that after it took over, the one before is brought back
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/socket_address.hpp"
 #include "edge/connections/stream.hpp"
@@ -27,6 +28,8 @@ struct Outgoing {
   std::uint64_t connection = 0;  // that the engine named
   std::size_t prefix = 0;        // bytes of framing before the message
   bool is_message = true;        // false: of the connection's own, a keep-alive or an error response
+  bool may_connect = true;       // a connection is made for it if there is none
+  bool closes = false;           // the connection ends when it has left
 
   static Outgoing own(std::string text) {
     Outgoing outgoing;
@@ -34,6 +37,14 @@ struct Outgoing {
     outgoing.is_message = false;
     return outgoing;
   }
+};
+
+// What connections are found by.
+struct PeerName {
+  SocketAddress address;
+  Transport transport = Transport::Tcp;
+  std::uint64_t proved_name = 0;  // hash of the host that the peer has proved to be; 0: of none in particular
+  friend bool operator==(const PeerName&, const PeerName&) = default;
 };
 
 struct Connection {
@@ -60,6 +71,7 @@ struct Connection {
   bool read_on = false;        // has more to read in this turn
   bool stalled = false;        // nothing is read until `waiting` has been handed over
   bool wants_write = false;    // the stream waits for writability
+  bool relayed = false;        // an earlier edge has its session of TLS
   std::uint16_t socket = 0;    // of the listen address
   std::uint32_t interest = 0;  // what epoll has been told
   SocketAddress peer, source;  // `source`: whom limits hold for; behind a load balancer not the peer of the socket, but who it says it is
@@ -70,7 +82,10 @@ struct Connection {
   std::string waiting;            // the message that the worker's ring had no room for
   std::deque<Outgoing> out;
   std::size_t out_bytes = 0, written = 0;  // in `out`; of its first
-  SteadyTime opened, active, message_since, write_since;
+  SteadyTime opened, active, message_since, write_since, pinged;
+  bool awaits_pong = false, answers_pings = false;
+  std::vector<std::string> proved_domains;  // by the certificate of a peer that opened it
+  std::vector<PeerName> aliases;            // RFC 5923: under these it is found beside its address
   std::uint64_t messages_received = 0, messages_sent = 0;
 };
 

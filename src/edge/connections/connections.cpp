@@ -10,15 +10,14 @@ namespace {
 
 constexpr Duration turn_max = 250ms;
 
-// As many descriptors as the system lets this process have: every connection needs one.
+}  // namespace
+
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
-
-}  // namespace
 
 Connections::Connections(ConnectionOptions options, RingRegion& rings, std::uint32_t generation)
     : hub_(std::move(options), rings, generation) {}
@@ -34,10 +33,11 @@ void Connections::start() {
 
 void Connections::run() {
   (void)pthread_setname_np(pthread_self(), "connections");
-  while (!ending_.load(std::memory_order_acquire)) {
+  while (!ending_.load(std::memory_order_acquire) && !leaving_.load(std::memory_order_acquire)) {
     hub_.turn(has_posted_.load(std::memory_order_acquire) ? Duration{} : turn_max);
     run_posted();
   }
+  if (leaving_.load(std::memory_order_acquire)) return;
   hub_.end();
   while (!hub_.has_ended() && std::chrono::steady_clock::now() < end_at_) hub_.turn(10ms);
   run_posted();
@@ -62,6 +62,22 @@ void Connections::post(std::function<void(Hub&)> f) {
     has_posted_.store(true, std::memory_order_release);
   }
   hub_.interrupt();
+}
+
+HandedConnections Connections::give_away(Relay& relay) {
+  if (thread_.joinable()) {
+    leaving_.store(true, std::memory_order_release);
+    hub_.interrupt();
+    thread_.join();
+    leaving_.store(false, std::memory_order_release);
+  }
+  run_posted();
+  return hub_.give_away(relay);
+}
+
+void Connections::take(HandedConnections handed) {
+  hub_.take(std::move(handed));
+  start();
 }
 
 void Connections::stop(Duration longest) {

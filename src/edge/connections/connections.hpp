@@ -13,6 +13,9 @@
 
 namespace perdure::edge {
 
+// As many descriptors as the system lets this process have: every connection needs one.
+void raise_descriptor_limit();
+
 class Connections {
  public:
   // `rings` outlives it.
@@ -23,11 +26,23 @@ class Connections {
 
   // Opens the listeners.
   [[nodiscard]] Result<> open() { return hub_.open(); }
+  [[nodiscard]] Result<> adopt(const std::vector<int>& listeners) { return hub_.adopt(listeners); }
+  [[nodiscard]] std::vector<int> listener_descriptors() const { return hub_.listener_descriptors(); }
   [[nodiscard]] const std::vector<SocketAddress>& addresses() const { return hub_.addresses(); }
   // From here on peers are served.
   void start();
   // Nothing is read any more; what is queued leaves if the peers take it within `longest`. Then all connections are closed.
   void stop(Duration longest);
+
+  // As the hub's: nothing is read from here on. The thread ends with give_away(), and take() starts it.
+  void pause() {
+    post([](Hub& hub) { hub.pause(); });
+  }
+  void resume() {
+    post([](Hub& hub) { hub.resume(); });
+  }
+  [[nodiscard]] HandedConnections give_away(Relay& relay);
+  void take(HandedConnections handed);
 
   [[nodiscard]] const ConnectionCounters& counters() const { return hub_.counters(); }
   // Runs `f` in the thread of the connections, soon; right away if there is none.
@@ -40,7 +55,7 @@ class Connections {
   Hub hub_;
   std::mutex mutex_;
   std::vector<std::function<void(Hub&)>> posted_;
-  std::atomic<bool> has_posted_{false}, ending_{false};
+  std::atomic<bool> has_posted_{false}, ending_{false}, leaving_{false};
   std::chrono::steady_clock::time_point end_at_{};
   std::thread thread_;
 };

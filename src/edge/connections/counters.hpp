@@ -24,10 +24,11 @@ struct ConnectionCounters {
   Counter closed_by_peer, closed_failed, closed_by_command, closed_after_answer;
   Counter refused_total, refused_source, accept_failures /* no descriptors */;
   Counter closed_idle, closed_handshake_timeout, closed_handshake_failed, closed_slow_sender, closed_slow_reader, closed_queue_full,
-      closed_buffers_full, closed_malformed, closed_too_large, closed_proxy_header, closed_upgrade_refused;
+      closed_buffers_full, closed_malformed, closed_too_large, closed_proxy_header, closed_upgrade_refused, closed_no_pong;
   Counter throttled /* by messages_per_second_max */, stalled /* the worker's ring was full */;
-  Counter messages_received, messages_sent, bytes_received, bytes_sent, pings;
+  Counter messages_received, messages_sent, bytes_received, bytes_sent, pings, pings_sent, aliases;
   Counter undelivered, undelivered_lost /* no room for them either */, duplicates_suppressed, ring_damaged;
+  Counter relayed;         // now: sessions of TLS that an earlier edge encrypts
   Counter buffered_bytes;  // now
 };
 
@@ -56,6 +57,7 @@ void for_each_counter(const ConnectionCounters& c, F f) {
   f("closed_too_large", c.closed_too_large.get());
   f("closed_proxy_header", c.closed_proxy_header.get());
   f("closed_upgrade_refused", c.closed_upgrade_refused.get());
+  f("closed_no_pong", c.closed_no_pong.get());
   f("throttled", c.throttled.get());
   f("stalled", c.stalled.get());
   f("messages_received", c.messages_received.get());
@@ -63,10 +65,13 @@ void for_each_counter(const ConnectionCounters& c, F f) {
   f("bytes_received", c.bytes_received.get());
   f("bytes_sent", c.bytes_sent.get());
   f("pings", c.pings.get());
+  f("pings_sent", c.pings_sent.get());
+  f("aliases", c.aliases.get());
   f("undelivered", c.undelivered.get());
   f("undelivered_lost", c.undelivered_lost.get());
   f("duplicates_suppressed", c.duplicates_suppressed.get());
   f("ring_damaged", c.ring_damaged.get());
+  f("relayed", c.relayed.get());
   f("buffered_bytes", c.buffered_bytes.get());
 }
 

@@ -27,7 +27,7 @@ std::string_view name(Connection::State state) {
   return names[static_cast<std::size_t>(state)];
 }
 
-std::size_t Hub::PeerHash::operator()(const Peer& peer) const {
+std::size_t Hub::PeerHash::operator()(const PeerName& peer) const {
   return checksum(&peer.address, sizeof peer.address, peer.proved_name + static_cast<std::uint64_t>(peer.transport));
 }
 std::size_t Hub::SourceHash::operator()(const SocketAddress& address) const {
@@ -46,10 +46,6 @@ Hub::Hub(ConnectionOptions options, RingRegion& rings, std::uint32_t generation)
       sent_(rings.worker_count()),
       scratch_(read_bytes, '\0') {
   PERDURE_ASSERT(generation != 0);
-  for (std::uint32_t worker = 0; worker < rings.worker_count(); ++worker) {
-    inbound_.emplace_back(rings.inbound(worker));
-    outbound_.emplace_back(rings.outbound(worker));
-  }
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   PERDURE_ASSERT(epoll_ >= 0);
   epoll_event event{};
@@ -63,24 +59,57 @@ Hub::~Hub() {
   ::close(epoll_);
 }
 
-Result<> Hub::open() {
+Result<> Hub::load_tls() {
   const auto is_secure = [](const Listener& one) { return one.transport == Transport::Tls || one.transport == Transport::Wss; };
-  if (std::ranges::any_of(options_.listeners, is_secure)) {
-    auto loaded = TlsContext::load(options_.tls);
-    if (!loaded) return std::unexpected(loaded.error());
-    tls_ = std::move(*loaded);
-  }
+  if (std::ranges::none_of(options_.listeners, is_secure)) return {};
+  auto loaded = TlsContext::load(options_.tls);
+  if (!loaded) return std::unexpected(loaded.error());
+  tls_ = std::move(*loaded);
+  return {};
+}
+
+void Hub::listen_on(const Listener& listener, int descriptor) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = first_listener + listening_.size();
+  (void)epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+  listening_.push_back({listener, descriptor});
+  addresses_.push_back(net::local_address(descriptor));
+}
+
+Result<> Hub::open() {
+  if (auto loaded = load_tls(); !loaded) return loaded;
   for (const auto& listener : options_.listeners) {
     const auto descriptor = net::open_tcp_listener(listener.address, perdure::name(listener.transport));
     if (!descriptor) return std::unexpected(descriptor.error());
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = first_listener + listening_.size();
-    (void)epoll_ctl(epoll_, EPOLL_CTL_ADD, *descriptor, &event);
-    listening_.push_back({listener, *descriptor});
-    addresses_.push_back(net::local_address(*descriptor));
+    listen_on(listener, *descriptor);
   }
+  use_rings();
   return {};
+}
+
+Result<> Hub::adopt(const std::vector<int>& listeners) {
+  for (std::size_t i = 0; i < std::min(listeners.size(), options_.listeners.size()); ++i) listen_on(options_.listeners[i], listeners[i]);
+  for (std::size_t i = options_.listeners.size(); i < listeners.size(); ++i) ::close(listeners[i]);
+  if (listeners.size() != options_.listeners.size()) return fail("the edge before listens at other addresses");
+  return load_tls();
+}
+
+std::vector<int> Hub::listener_descriptors() const {
+  std::vector<int> descriptors;
+  for (const auto& listening : listening_) descriptors.push_back(listening.descriptor);
+  return descriptors;
+}
+
+// Where whoever used them before has stopped. To begin writes into them, so nobody else may use them now.
+void Hub::use_rings() {
+  inbound_.clear();
+  outbound_.clear();
+  for (std::uint32_t worker = 0; worker < rings_.worker_count(); ++worker) {
+    inbound_.emplace_back(rings_.inbound(worker));
+    outbound_.emplace_back(rings_.outbound(worker));
+  }
+  std::ranges::fill(damages_, 0U);
 }
 
 void Hub::interrupt() {
@@ -138,7 +167,7 @@ void Hub::turn(Duration longest) {
   publish();
   const auto handshakes_end = now_ + handshakes_time;
   for (const auto id : std::exchange(handshaking_, {})) {
-    if (std::chrono::steady_clock::now() > handshakes_end) break;  // epoll will name them again
+    if (paused_ || std::chrono::steady_clock::now() > handshakes_end) break;  // epoll will name them again
     if (Connection* const connection = find(id)) handshake(*connection);
   }
   if (now_ >= next_tick_) {
@@ -192,14 +221,15 @@ void Hub::set_interest(Connection& connection) {
       wanted = EPOLLOUT;
       break;
     case Connection::State::ProxyHeader:
-      wanted = EPOLLIN;
+      wanted = paused_ ? 0U : std::uint32_t{EPOLLIN};
       break;
     case Connection::State::Handshake:
-      wanted = connection.wants_write ? EPOLLOUT : EPOLLIN;
+      if (!paused_) wanted = connection.wants_write ? EPOLLOUT : EPOLLIN;
       break;
     case Connection::State::Upgrade:
     case Connection::State::Open:
-      wanted = (connection.stalled || ending_ ? 0U : std::uint32_t{EPOLLIN}) | (connection.wants_write ? std::uint32_t{EPOLLOUT} : 0U);
+      wanted = (connection.stalled || ending_ || paused_ ? 0U : std::uint32_t{EPOLLIN}) |
+               (connection.wants_write ? std::uint32_t{EPOLLOUT} : 0U);
       break;
     case Connection::State::Closing:
       wanted = EPOLLOUT;

@@ -18,7 +18,9 @@
 #include "base/result.hpp"
 #include "edge/connections/connection.hpp"
 #include "edge/connections/counters.hpp"
+#include "edge/connections/handed_connections.hpp"
 #include "edge/connections/options.hpp"
+#include "edge/connections/relay.hpp"
 #include "edge/connections/sent_messages.hpp"
 #include "edge/connections/tls.hpp"
 #include "edge/ring_region.hpp"
@@ -46,6 +48,9 @@ class Hub {
 
   // Opens the listeners; nothing is accepted before the first turn.
   [[nodiscard]] Result<> open();
+  // The same with listeners of another process, in the order of the options; takes the descriptors. The rings are the other's until take().
+  [[nodiscard]] Result<> adopt(const std::vector<int>& listeners);
+  [[nodiscard]] std::vector<int> listener_descriptors() const;
   // Of each listener, with the ports that the kernel chose.
   [[nodiscard]] const std::vector<SocketAddress>& addresses() const { return addresses_; }
 
@@ -57,6 +62,16 @@ class Hub {
   // Nothing is accepted or read any more; what is published and queued leaves.
   void end();
   [[nodiscard]] bool has_ended() const;  // nothing is queued any more
+
+  // ---- hub_hand_over.cpp: for a hub in another process ----
+  // Nothing is accepted or read until resume(): the engine is about to change.
+  void pause();
+  void resume();
+  // All connections and what is to be told to the next engine; what stays here goes to `relay`. No engine uses the rings now, and the
+  // caller makes no turn until take().
+  [[nodiscard]] HandedConnections give_away(Relay& relay);
+  // Goes on with them, and with the rings where they are now.
+  void take(HandedConnections handed);
 
   [[nodiscard]] const ConnectionCounters& counters() const { return counters_; }
   [[nodiscard]] std::vector<ConnectionView> list(std::size_t limit) const;
@@ -79,14 +94,8 @@ class Hub {
     std::uint32_t failures = 0;
     SteadyTime until;
   };
-  struct Peer {
-    SocketAddress address;
-    Transport transport = Transport::Tcp;
-    std::uint64_t proved_name = 0;
-    friend bool operator==(const Peer&, const Peer&) = default;
-  };
   struct PeerHash {
-    std::size_t operator()(const Peer& peer) const;
+    std::size_t operator()(const PeerName& peer) const;
   };
   struct SourceHash {
     std::size_t operator()(const SocketAddress& address) const;
@@ -99,6 +108,9 @@ class Hub {
   static constexpr std::uint64_t ring_event = 0, first_listener = 1;  // what epoll tells; ids of connections are larger
 
   // ---- hub.cpp: the loop ----
+  [[nodiscard]] Result<> load_tls();
+  void listen_on(const Listener& listener, int descriptor);
+  void use_rings();
   [[nodiscard]] int wait_ms(Duration longest) const;
   [[nodiscard]] bool has_work() const;
   void on_event(std::uint64_t id, std::uint32_t events);
@@ -156,9 +168,22 @@ class Hub {
   [[nodiscard]] std::uint32_t worker_of(std::string_view message) const;
   void account(std::int64_t bytes);
 
+  // ---- hub_alias.cpp ----
+  void take_alias(Connection& connection, std::string_view message);
+  void add_alias(Connection& connection, const PeerName& alias);
+
+  // ---- hub_hand_over.cpp ----
+  [[nodiscard]] HandedConnection hand_over(Connection& connection, int& descriptor, Relay& relay);
+  void stay(Connection& connection, HandedConnection& handed, int& descriptor, Relay& relay);
+  void take_one(HandedConnection handed, int descriptor);
+  void forget_all();
+
   // ---- hub_timers.cpp ----
   void tick();
   void check_deadlines(Connection& connection);
+  void check_open(Connection& connection);
+  void keep_alive(Connection& connection);
+  static void on_pong(Connection& connection);
 
   const ConnectionOptions options_;
   RingRegion& rings_;
@@ -167,7 +192,7 @@ class Hub {
   std::vector<Listening> listening_;
   std::vector<SocketAddress> addresses_;
   int epoll_ = -1;
-  bool ending_ = false;
+  bool ending_ = false, paused_ = false;
   bool accepting_ = true;  // false: there was no descriptor left
   SteadyTime now_, next_tick_;
   std::vector<RingProducer> inbound_;
@@ -177,9 +202,9 @@ class Hub {
   std::vector<std::uint8_t> unpublished_, full_;  // of each worker, in this turn
   std::vector<SentMessages> sent_;                // of each worker
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-  boost::unordered_flat_map<Peer, std::uint64_t, PeerHash> peers_;
+  boost::unordered_flat_map<PeerName, std::uint64_t, PeerHash> peers_;
   boost::unordered_flat_map<SocketAddress, Source, SourceHash> sources_;
-  boost::unordered_flat_map<Peer, BackOff, PeerHash> back_off_;
+  boost::unordered_flat_map<PeerName, BackOff, PeerHash> back_off_;
   std::vector<std::uint64_t> dirty_, read_on_, handshaking_;
   std::vector<std::uint64_t> stalled_, throttled_;  // wait for room in a ring, for their source's next second
   std::uint32_t outbound_count_ = 0;

@@ -63,6 +63,7 @@ void Hub::read_proxy_header(Connection& connection) {
 }
 
 void Hub::read(Connection& connection) {
+  if (paused_) return;  // resume() reads on
   for (int i = 0; i < reads_per_turn; ++i) {
     const auto [status, bytes] = connection.stream->read({scratch_.data(), scratch_.size()});
     switch (status) {
@@ -138,7 +139,8 @@ std::size_t Hub::consume_stream(Connection& connection, std::string_view bytes) 
         enqueue(connection, Outgoing::own("\r\n"));
         break;
       case sip::Frame::Kind::Pong:
-        connection.active = now_;
+        on_pong(connection);
+        if (connection.inbound) connection.active = now_;  // what the server asked for itself keeps no connection open
         break;
       case sip::Frame::Kind::Error:
         refuse_stream(connection, frame);
@@ -153,6 +155,8 @@ void Hub::on_message(Connection& connection, std::string_view message) {
   counters_.messages_received.add();
   ++connection.messages_received;
   connection.active = now_;
+  connection.awaits_pong = false;
+  if (!connection.proved_domains.empty()) take_alias(connection, message);
   if (Counter* const obstacle = hand_over(connection, message)) stall(connection, message, *obstacle);
 }
 
@@ -203,6 +207,7 @@ void Hub::stall(Connection& connection, std::string_view message, Counter& reaso
 }
 
 void Hub::retry(std::vector<std::uint64_t>& waiting) {
+  if (paused_) return;
   for (const auto id : std::exchange(waiting, {})) {
     Connection* const connection = find(id);
     if (!connection || !connection->stalled) continue;

@@ -117,8 +117,11 @@ void Hub::on_open(Connection& connection) {
   connection.state = Connection::State::Open;
   connection.active = now_;
   connection.wants_write = false;
-  if (connection.inbound) remember_peer(connection);
-  back_off_.erase(Peer{connection.peer, connection.transport, connection.proved_name});
+  if (connection.inbound) {
+    remember_peer(connection);
+    connection.proved_domains = connection.stream->proved_domains();
+  }
+  back_off_.erase(PeerName{connection.peer, connection.transport, connection.proved_name});
   set_interest(connection);
   // With the handshake there may have come more, which epoll does not know of.
   if (!std::exchange(connection.read_on, true)) read_on_.push_back(connection.id);
@@ -138,24 +141,24 @@ bool Hub::wants_name(Transport transport) const {
 // One that the server opened is good for the name for which it was opened (RFC 5923); one that the peer opened for its address.
 Connection* Hub::find_peer(const SocketAddress& destination, Transport transport, std::string_view host) {
   auto found = peers_.end();
-  if (wants_name(transport)) found = peers_.find(Peer{destination, transport, name_hash(host)});
-  if (found == peers_.end()) found = peers_.find(Peer{destination, transport, 0});
+  if (wants_name(transport)) found = peers_.find(PeerName{destination, transport, name_hash(host)});
+  if (found == peers_.end()) found = peers_.find(PeerName{destination, transport, 0});
   // The Contact of a browser says "ws" also where its connection has TLS (RFC 7118).
-  if (found == peers_.end() && transport == Transport::Ws) found = peers_.find(Peer{destination, Transport::Wss, 0});
+  if (found == peers_.end() && transport == Transport::Ws) found = peers_.find(PeerName{destination, Transport::Wss, 0});
   Connection* const connection = found == peers_.end() ? nullptr : find(found->second);
   return connection && connection->state == Connection::State::Closing ? nullptr : connection;
 }
 
 // A connection that was opened first stays the one that is found: the other end may have opened one at the same time.
 void Hub::remember_peer(const Connection& connection) {
-  const auto [known, added] = peers_.try_emplace(Peer{connection.peer, connection.transport, connection.proved_name}, connection.id);
+  const auto [known, added] = peers_.try_emplace(PeerName{connection.peer, connection.transport, connection.proved_name}, connection.id);
   if (!added && !find(known->second)) known->second = connection.id;
 }
 
 Connection* Hub::connect(const Listening& listening, const SocketAddress& destination, std::string_view host) {
   const Transport transport = listening.options.transport;
   const std::uint64_t proved_name = wants_name(transport) ? name_hash(host) : 0;
-  const Peer target{destination, transport, proved_name};
+  const PeerName target{destination, transport, proved_name};
   const auto paused = back_off_.find(target);
   if ((paused != back_off_.end() && now_ < paused->second.until) || outbound_count_ >= options_.outbound_max ||
       connections_.size() >= options_.connections_max) {
@@ -191,7 +194,7 @@ void Hub::on_connected(Connection& connection) {
 }
 
 void Hub::connect_failed(Connection& connection, std::string_view why) {
-  const Peer target{connection.peer, connection.transport, connection.proved_name};
+  const PeerName target{connection.peer, connection.transport, connection.proved_name};
   if (back_off_.size() < back_offs_max || back_off_.contains(target)) {
     BackOff& pause = back_off_[target];
     const Duration length = std::min<Duration>(back_off_first * (std::int64_t{1} << std::min(pause.failures, 20U)), options_.back_off_max);
@@ -206,11 +209,14 @@ void Hub::close(Connection& connection, Counter& reason) {
   if (connection.state == Connection::State::Closed) return;
   reason.add();
   counters_.open[static_cast<std::size_t>(connection.transport)].subtract();
+  if (connection.relayed) counters_.relayed.subtract();
   if (!connection.inbound) --outbound_count_;
   if (connection.inbound && connection.source.family != Family::None)
     if (const auto source = sources_.find(connection.source); source != sources_.end()) --source->second.connections;
-  const auto peer = peers_.find(Peer{connection.peer, connection.transport, connection.proved_name});
+  const auto peer = peers_.find(PeerName{connection.peer, connection.transport, connection.proved_name});
   if (peer != peers_.end() && peer->second == connection.id) peers_.erase(peer);
+  for (const auto& alias : connection.aliases)
+    if (const auto found = peers_.find(alias); found != peers_.end() && found->second == connection.id) peers_.erase(found);
   account(-static_cast<std::int64_t>(connection.counted + connection.waiting.size() + connection.out_bytes));
   (void)epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.stream->descriptor(), nullptr);
   connection.stream->finish();

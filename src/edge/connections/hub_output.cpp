@@ -42,7 +42,9 @@ void Hub::take_published() {
              .server_name = std::string(entry->server_name),
              .destination = entry->address,
              .socket = entry->socket,
-             .connection = entry->connection});
+             .connection = entry->connection,
+             .may_connect = entry->may_connect,
+             .closes = entry->closes});
     }
     ring.release();
     counters_.ring_damaged.add(ring.damages() - std::exchange(damages_[worker], ring.damages()));
@@ -60,11 +62,9 @@ void Hub::route(Outgoing outgoing) {
     std::string host;
     if (transport == Transport::Tls) host = outgoing.server_name.empty() ? outgoing.destination.ip_text() : outgoing.server_name;
     connection = find_peer(outgoing.destination, transport, host);
-    // Browsers say transport=ws in either case (RFC 7118 8).
-    if (!connection && transport == Transport::Ws) connection = find_peer(outgoing.destination, Transport::Wss, host);
     // A browser cannot be called.
     const bool can_connect = transport == Transport::Tcp || transport == Transport::Tls;
-    if (!connection && can_connect && !ending_) connection = connect(*listening, outgoing.destination, host);
+    if (!connection && can_connect && outgoing.may_connect && !ending_) connection = connect(*listening, outgoing.destination, host);
   }
   if (!connection) return come_back(std::move(outgoing));
   if (connection->web) {
@@ -117,6 +117,7 @@ void Hub::flush(Connection& connection) {
           ++connection.messages_sent;
           connection.active = now_;
         }
+        if (first.closes) connection.state = Connection::State::Closing;
         connection.out_bytes -= first.bytes.size();
         account(-static_cast<std::int64_t>(first.bytes.size()));
         connection.written = 0;

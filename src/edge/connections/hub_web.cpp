@@ -43,6 +43,7 @@ std::size_t Hub::consume_frames(Connection& connection, std::span<char> bytes) {
         enqueue(connection, Outgoing::own(std::move(frame.answer)));
         break;
       case WebFrame::Kind::Ignored:
+        on_pong(connection);
         connection.active = now_;
         break;
       case WebFrame::Kind::Close:

@@ -29,6 +29,8 @@ struct ConnectionOptions {
   std::uint64_t buffers_max = 256 << 20;      // received in part or not yet sent, of all
   std::uint32_t messages_per_second_max = 0;  // of one source; more are read later. 0: any number
   Duration idle_timeout = 10min;
+  Duration ping_interval = 30s;     // of connections that the peer does not keep alive itself; 0: never
+  Duration pong_timeout = 10s;      // RFC 5626 4.4.1
   Duration handshake_timeout = 5s;  // TLS, WebSocket, header of the PROXY protocol
   Duration message_timeout = 10s;   // from the first byte of a message to its last
   Duration write_timeout = 15s;     // a peer that takes nothing for so long

@@ -9,7 +9,7 @@
 namespace perdure::edge {
 
 Stream::~Stream() {
-  close(descriptor_);
+  if (descriptor_ >= 0) close(descriptor_);
 }
 
 IoResult Stream::read(std::span<char> into) {

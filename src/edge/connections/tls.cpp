@@ -142,11 +142,15 @@ int TlsContext::choose_certificate(void* ssl_pointer, int*, void* self) {
 }
 
 std::unique_ptr<Stream> TlsContext::accept(int descriptor, bool web) const {
+  return std::make_unique<TlsStream>(descriptor, shared_from_this(), web);
+}
+
+SSL* TlsContext::new_server_session(bool web) const {
   SSL* const ssl = SSL_new(certificates_.front().context);
   SSL_set_accept_state(ssl);
   static int web_mark = 0;
   if (web) SSL_set_app_data(ssl, &web_mark);
-  return std::make_unique<TlsStream>(descriptor, ssl, shared_from_this(), std::string{});
+  return ssl;
 }
 
 std::unique_ptr<Stream> TlsContext::connect(int descriptor, std::string_view host) const {

@@ -12,6 +12,7 @@
 #include "edge/connections/stream.hpp"
 #include "edge/connections/tls_options.hpp"
 
+typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
 typedef struct x509_st X509;
 
@@ -30,6 +31,8 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
   [[nodiscard]] std::unique_ptr<Stream> accept(int descriptor, bool web) const;
   // `host`: name or numeric address of the URI that led there, to be proved by the peer if the options say so.
   [[nodiscard]] std::unique_ptr<Stream> connect(int descriptor, std::string_view host) const;
+  // A session of a stream that accept() has made.
+  [[nodiscard]] SSL* new_server_session(bool web) const;
 
  private:
   struct Certificate {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +15,9 @@ TlsStream::TlsStream(int descriptor, SSL* ssl, std::shared_ptr<const TlsContext>
     : Stream(descriptor), context_(std::move(context)), ssl_(ssl), host_(std::move(host)) {
   (void)SSL_set_fd(ssl_, descriptor);
 }
+
+TlsStream::TlsStream(int descriptor, std::shared_ptr<const TlsContext> context, bool web)
+    : Stream(descriptor), context_(std::move(context)), web_(web) {}
 
 TlsStream::~TlsStream() {
   SSL_free(ssl_);
@@ -45,7 +49,18 @@ IoStatus TlsStream::status_of(int result) {
   return IoStatus::Failed;
 }
 
+// Or the peer is gone: then OpenSSL says so.
+bool TlsStream::has_heard() const {
+  char byte = 0;
+  return recv(descriptor(), &byte, 1, MSG_PEEK) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 IoStatus TlsStream::handshake() {
+  if (!ssl_) {
+    if (!has_heard()) return IoStatus::WantRead;
+    ssl_ = context_->new_server_session(web_);
+    (void)SSL_set_fd(ssl_, descriptor());
+  }
   ERR_clear_error();
   errno = 0;
   const IoStatus status = status_of(SSL_do_handshake(ssl_));
@@ -76,11 +91,20 @@ IoResult TlsStream::write(std::string_view bytes) {
 
 void TlsStream::finish() {
   ERR_clear_error();
-  if (SSL_is_init_finished(ssl_)) (void)SSL_shutdown(ssl_);
+  if (ssl_ && SSL_is_init_finished(ssl_)) (void)SSL_shutdown(ssl_);
+}
+
+std::vector<std::string> TlsStream::proved_domains() const {
+  if (SSL_get_verify_mode(ssl_) == SSL_VERIFY_NONE || SSL_get_verify_result(ssl_) != X509_V_OK) return {};
+  X509* const certificate = SSL_get1_peer_certificate(ssl_);
+  if (!certificate) return {};
+  auto domains = certificate_domains(certificate);
+  X509_free(certificate);
+  return domains;
 }
 
 std::string TlsStream::description() const {
-  if (!SSL_is_init_finished(ssl_)) return {};
+  if (!ssl_ || !SSL_is_init_finished(ssl_)) return {};
   std::string text = fmt::format("{} {}", SSL_get_version(ssl_), SSL_get_cipher_name(ssl_));
   X509* const certificate = SSL_get1_peer_certificate(ssl_);
   if (!certificate) return text;

@@ -54,6 +54,10 @@ void unmask(std::span<char> payload, std::span<const char> mask) {
 
 }  // namespace
 
+std::string WebSocket::ping_frame() {
+  return frame(ping, {});
+}
+
 std::string WebSocket::header_of(std::string_view message) {
   return frame_header(is_utf8(message) ? text : binary, message.size());
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace perdure::edge {
@@ -47,7 +48,15 @@ class WebSocket {
   // A message has begun, and its last fragment has not come.
   [[nodiscard]] bool is_assembling() const { return assembling_; }
   [[nodiscard]] std::size_t kept_bytes() const { return kept_.size(); }
+  // What has come of a message in fragments; another object goes on with it.
+  [[nodiscard]] std::string_view kept() const { return kept_; }
+  void go_on(std::string kept) {
+    kept_ = std::move(kept);
+    assembling_ = true;
+  }
 
+  // Asks for a sign of life.
+  [[nodiscard]] static std::string ping_frame();
   // What stands before a message that is sent: text where it is UTF-8, else binary.
   [[nodiscard]] static std::string header_of(std::string_view message);
 

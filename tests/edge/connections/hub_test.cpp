@@ -68,6 +68,33 @@ TEST_F(HubTest, ConnectsOnceToAnAddress) {
   close(listener);
 }
 
+// RFC 5626 3.5.1: whoever has opened the connection asks.
+TEST_F(HubTest, AsksForASignOfLifeWhereItHasConnectedItself) {
+  options.ping_interval = 300ms;
+  options.pong_timeout = 300ms;
+  open();
+  const auto inbound_peer = dial();
+  inbound_peer.say(sip_message("one"));
+  ASSERT_TRUE(take());
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_storage native{};
+  auto length = static_cast<socklen_t>(SocketAddress::parse("127.0.0.1", 0)->to_native(native));
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&native), length), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&native), &length), 0);
+  send(message("out", SocketAddress::from_native(native)));
+  ASSERT_TRUE(until([&] { return hub->counters().messages_sent.get() == 1; }));
+  const PeerSocket peer(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  close(listener);
+  EXPECT_EQ(hear(peer, 7), "out\r\n\r\n");
+  EXPECT_EQ(hear(peer, 4), "\r\n\r\n") << "a peer that does not know RFC 5626 may be silent";
+  peer.say("\r\n");
+  EXPECT_EQ(hear(peer, 4), "\r\n\r\n");
+  EXPECT_TRUE(is_closed(peer)) << "one that has answered must go on to do so";
+  EXPECT_EQ(hub->counters().closed_no_pong.get(), 1U);
+  EXPECT_EQ(inbound_peer.hear(), "");
+}
+
 TEST_F(HubTest, TellsWhatCouldNotBeDelivered) {
   open();
   const SocketAddress nobody = [] {
@@ -92,6 +119,38 @@ TEST_F(HubTest, TellsWhatCouldNotBeDelivered) {
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->kind, EntryKind::Undelivered);
   EXPECT_EQ(hub->counters().connect_refused.get(), 1U);
+}
+
+TEST_F(HubTest, AMessageMaySayThatNoConnectionIsToBeMadeForIt) {
+  open();
+  const PeerSocket peer = dial();
+  peer.say(sip_message("one"));
+  const auto first = take();
+  ASSERT_TRUE(first);
+  Entry entry = message("known", peer.address());
+  entry.may_connect = false;
+  send(entry);
+  EXPECT_EQ(hear(peer, 5), "known");
+  entry.address = address();  // would be accepted
+  send(entry);
+  const auto back = take();
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->kind, EntryKind::Undelivered);
+  EXPECT_EQ(hub->counters().connected.get(), 0U);
+}
+
+TEST_F(HubTest, AMessageMaySayThatItsConnectionEndsWithIt) {
+  open();
+  const PeerSocket peer = dial();
+  peer.say(sip_message("one"));
+  const auto first = take();
+  ASSERT_TRUE(first);
+  Entry entry = message("last", peer.address(), first->connection);
+  entry.closes = true;
+  send(message("first ", peer.address(), first->connection));
+  send(entry);
+  EXPECT_EQ(hear(peer, 10), "first last");
+  EXPECT_TRUE(is_closed(peer));
 }
 
 TEST_F(HubTest, WhatWaitsForAPeerThatGoesComesBack) {

@@ -82,6 +82,7 @@ TEST_F(HubWeb, GivesBackWhatABrowserThatIsGoneWasToGet) {
 }
 
 TEST_F(HubWeb, EndsWhatIsNoWebSocket) {
+  options.message_bytes_max = 64 << 20;  // time ends it, not size
   options.message_timeout = 300ms;
   open(Transport::Ws);
   const auto stranger = dial();

@@ -76,6 +76,24 @@ TEST_F(Limits, IdleTime) {
   EXPECT_EQ(hub->counters().closed_idle.get(), 1U);
 }
 
+TEST_F(Limits, AWebSocketThatGivesNoSignOfLife) {
+  options.ping_interval = 300ms;
+  options.pong_timeout = 300ms;
+  open(Transport::Ws);
+  const auto peer = dial();
+  peer.say(
+      "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n");
+  ASSERT_TRUE(hear(peer, 100).starts_with("HTTP/1.1 101"));
+  const std::string ping("\x89\x00", 2), pong("\x8a\x80\0\0\0\0", 6);
+  EXPECT_EQ(hear(peer, 2), ping);
+  peer.say(pong);
+  EXPECT_EQ(hear(peer, 2), ping) << "it lives";
+  EXPECT_TRUE(is_closed(peer));
+  EXPECT_EQ(hub->counters().closed_no_pong.get(), 1U);
+  EXPECT_EQ(hub->counters().pings_sent.get(), 2U);
+}
+
 TEST_F(Limits, APeerThatNeverReads) {
   options.queue_bytes_max = 200'000;
   open(Transport::Tcp, 1 << 20);

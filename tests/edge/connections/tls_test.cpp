@@ -182,6 +182,49 @@ TEST_F(HubTls, AsksForCertificatesOfClients) {
   }
 }
 
+// RFC 5923: a trunk that has shown a certificate for its name, and wants to be found by it.
+TEST_F(HubTls, APeerThatHasProvedItsNameIsFoundByIt) {
+  options.tls.client_certificate = TlsOptions::ClientCertificate::Required;
+  open(Transport::Tls);
+  const Certificate trunk("trunk", "DNS:trunk.example", &authority);
+  const auto files = trunk.write(folder, "client");
+  const auto peer = client();
+  SSL_use_certificate_file(peer->get(), files.certificate.c_str(), SSL_FILETYPE_PEM);
+  SSL_use_PrivateKey_file(peer->get(), files.key.c_str(), SSL_FILETYPE_PEM);
+  ASSERT_TRUE(shakes_hands(*peer));
+  const auto ask = [&](const std::string& via) {
+    std::string request = sip_message("one");
+    const std::string other = "SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK1";
+    request.replace(request.find(other), other.size(), "SIP/2.0/TLS " + via);
+    SSL_write(peer->get(), request.data(), static_cast<int>(request.size()));
+    EXPECT_TRUE(take());
+  };
+  const auto is_reached = [&](std::string_view name, std::uint16_t port) {
+    Entry entry = message("to the trunk", *SocketAddress::parse("127.0.0.1", port));
+    entry.server_name = name;
+    send(entry);
+    std::string heard(100, '\0');
+    int count = 0;
+    bool came_back = false;
+    EXPECT_TRUE(until([&] {
+      count = SSL_read(peer->get(), heard.data(), 100);
+      if (const auto back = inbound->next()) came_back = back->kind == EntryKind::Undelivered;
+      inbound->release();
+      return count > 0 || came_back;
+    }));
+    return count > 0;
+  };
+  ask("trunk.example:1;branch=z9hG4bK1");
+  EXPECT_FALSE(is_reached("trunk.example", 1)) << "it has not asked for it";
+  ask("other.example:2;alias;branch=z9hG4bK2");
+  EXPECT_FALSE(is_reached("other.example", 2)) << "a name that it has not proved";
+  ask("Trunk.Example:3;branch=z9hG4bK3;alias");
+  EXPECT_TRUE(is_reached("trunk.example", 3));
+  EXPECT_FALSE(is_reached("trunk.example", 4)) << "another port";
+  EXPECT_FALSE(is_reached("third.example", 3)) << "another name at the same address";
+  EXPECT_EQ(hub->counters().aliases.get(), 1U);
+}
+
 TEST_F(HubTls, RefusesOldVersions) {
   options.tls.tls_1_3_only = true;
   open(Transport::Tls);
