@@ -69,15 +69,46 @@ Result<EngineReport> Engine::attach(edge::Death death) {
       stores_.clear();
       return std::unexpected(opened.error());
     }
+  open_trace();
   if (options_.rings) options_.rings->set_partitions(partition_count());
   put_poison_aside(death);
   options_.proxy.secret = surviving().secret();
   const proxy::Stores stores(*stores_.back(), options_.persist == proxy::Persist::Routes ? stores_.front().get() : nullptr);
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, stores));
+  const auto start_id = static_cast<std::uint64_t>(wall_us());
+  const auto why =
+      death == edge::Death::None ? std::string("an engine starts") : fmt::format("the engine {}, the next one goes on", edge::how(death));
+  for (const auto& worker : workers_) worker->trace_start(start_id, why);
   attach_workers();
   redeliver();
   report_.attach_duration = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
+  if (options_.metrics) count_attach();
   return report_;
+}
+
+void Engine::count_attach() {
+  auto& counts = options_.metrics->attaches();
+  counts.attached.add();
+  counts.recovered.add(report_.recovered);
+  counts.dropped.add(report_.dropped);
+  counts.redelivered.add(report_.redelivered);
+  counts.quarantined_messages.add(report_.quarantined_messages);
+  counts.quarantined_records.add(report_.quarantined_records);
+  counts.duration_us.add(static_cast<std::uint64_t>(report_.attach_duration.count()));
+}
+
+void Engine::set_gateways(const std::shared_ptr<const metrics::Gateways>& gateways) {
+  for (const auto& worker : workers_) worker->set_gateways(gateways);
+}
+
+// Calls do not wait for it.
+void Engine::open_trace() {
+  if (options_.trace.empty()) return;
+  auto opened = trace::RingFile::open(options_.trace, options_.workers, options_.trace_bytes);
+  if (opened)
+    trace_ = std::move(*opened);
+  else
+    log::error("messages are not kept: {}", opened.error().message);
 }
 
 // They share nothing, so each takes over its part in a thread of its own.
@@ -142,8 +173,10 @@ void Engine::redeliver() {
     workers_[owner]->redeliver(slot);
     ++report_.redelivered;
   }
+  // By the clock, so that no two datagrams ever have the same: a worker receives fewer than 64 in a microsecond.
+  const auto first = static_cast<std::uint64_t>(monotonic_us()) * 64;
   reading_.store(options_.workers, std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < options_.workers; ++i) workers_[i]->start(next[i]);
+  for (std::uint32_t i = 0; i < options_.workers; ++i) workers_[i]->start(std::max(next[i], first));
 }
 
 void Engine::stop() {
@@ -158,6 +191,11 @@ void Engine::stop() {
 void Engine::run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&)> f) {
   PERDURE_ASSERT(worker < workers_.size());
   workers_[worker]->post([f = std::move(f)](proxy::Proxy& proxy, Time, proxy::Outputs&) { f(proxy); });
+}
+
+void Engine::run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&, Time, proxy::Outputs&)> f) {
+  PERDURE_ASSERT(worker < workers_.size());
+  workers_[worker]->post(std::move(f));
 }
 
 bool Engine::run_on_all(const std::function<void(std::uint32_t, proxy::Proxy&)>& f, Duration timeout) {

@@ -13,8 +13,11 @@
 #include "edge/channel.hpp"
 #include "edge/ring_region.hpp"
 #include "edge/shared_region.hpp"
+#include "metrics/gateways.hpp"
+#include "metrics/region.hpp"
 #include "proxy/proxy.hpp"
 #include "store/store.hpp"
+#include "trace/ring_file.hpp"
 
 namespace perdure::engine {
 
@@ -28,6 +31,9 @@ struct EngineOptions {
   std::vector<int> sockets;              // UDP: of listen address i and worker w at i * workers + w; not owned; -1: not of UDP
   edge::SharedRegion* region = nullptr;  // for `workers`
   edge::RingRegion* rings = nullptr;     // the same; null: no listen address has connections
+  metrics::Region* metrics = nullptr;    // the same; null: what is counted ends with the engine
+  std::string trace;                     // file of the last messages; empty: they are not kept
+  std::uint64_t trace_bytes = 0;         // its size
   std::string quarantine;                // folder of poison messages and records; empty: they are dropped and counted
   std::uint64_t seed = 0;                // of the random numbers; another one in each process
   // One per worker, used in its thread only.
@@ -73,21 +79,28 @@ class Engine {
 
   // Runs `f` in the worker's thread between two batches.
   void run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&)> f);
+  // The same of what sends messages.
+  void run_on_worker(std::uint32_t worker, std::function<void(proxy::Proxy&, Time now, proxy::Outputs&)> f);
   // Runs `f` in every worker and waits. False: not all did in time; those that have not will not run it any more.
   [[nodiscard]] bool run_on_all(const std::function<void(std::uint32_t worker, proxy::Proxy&)>& f, Duration timeout);
 
   [[nodiscard]] EngineCounters counters() const;
   [[nodiscard]] store::Usage store_usage() const;
   [[nodiscard]] const EngineReport& report() const { return report_; }
+  // From now on branches to these destinations are counted for them.
+  void set_gateways(const std::shared_ptr<const metrics::Gateways>& gateways);
   [[nodiscard]] std::uint32_t workers() const { return options_.workers; }
   [[nodiscard]] std::uint32_t partition_count() const { return stores_.front()->partition_count(); }
+  [[nodiscard]] const trace::RingFile* trace() const { return trace_.get(); }
   // Logical time now.
   [[nodiscard]] Time now() const;
 
  private:
   friend class Worker;
   [[nodiscard]] Result<> open_stores();
+  void open_trace();
   void attach_workers();
+  void count_attach();
   void put_poison_aside(edge::Death death);
   void quarantine_message(std::string_view bytes, const SocketAddress& source, std::uint64_t sequence, edge::Death death);
   void redeliver();
@@ -97,7 +110,8 @@ class Engine {
   std::vector<std::unique_ptr<store::Store>>
       stores_;  // what survives; after it, with persist other than full, the transactions of this process
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::atomic<std::uint32_t> reading_{0};  // workers that may still hand over
+  std::unique_ptr<trace::RingFile> trace_;  // null: messages are not kept
+  std::atomic<std::uint32_t> reading_{0};   // workers that may still hand over
   EngineReport report_;
 };
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 
 #include "base/assert.hpp"
 #include "engine/clock.hpp"
@@ -27,6 +28,15 @@ constexpr int messages_per_turn = 256;  // of connections
 // turns at most once in that time, and less often wakes for one datagram. A message waits half of it on average.
 constexpr Duration gather_time = 500us;
 
+using CounterWords = std::array<std::uint64_t, sizeof(EngineCounters) / sizeof(std::uint64_t)>;
+static_assert(std::tuple_size_v<CounterWords> <= metrics::engine_words_max);
+
+// What is true now, not since the beginning.
+bool is_gauge(std::size_t word) {
+  return word == offsetof(EngineCounters, open_transactions) / sizeof(std::uint64_t) ||
+         word == offsetof(EngineCounters, waiting) / sizeof(std::uint64_t);
+}
+
 }  // namespace
 
 Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
@@ -35,10 +45,17 @@ Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
       count_(engine.options_.workers),
       region_(*engine.options_.region),
       mark_(region_.mark(index)),
-      runner_(engine.options_.make_runner(index)),
+      own_block_(engine.options_.metrics ? nullptr : std::make_unique<metrics::WorkerBlock>()),
+      block_(own_block_ ? *own_block_ : engine.options_.metrics->worker(index)),
+      measures_(block_),
+      runner_(std::make_unique<TimedRunner>(engine.options_.make_runner(index), block_)),
       proxy_(std::make_unique<proxy::Proxy>(engine.options_.proxy, stores, index, count_, *runner_, Random(engine.options_.seed + index))) {
   proxy_->set_record_mark(&mark_.record);
+  proxy_->set_observer(measures_);
+  for (std::size_t i = 0; i < before_.size(); ++i)
+    if (!is_gauge(i)) before_[i] = block_.engine[i].get();
   runner_->set_mailbox(*this);
+  proxy_->set_mailbox(*this);
   proxy_->set_neighbours([this](std::uint32_t worker, std::function<void(proxy::Proxy&, Time, proxy::Outputs&)> order) {
     engine_.workers_[worker]->post(std::move(order));
   });
@@ -59,6 +76,7 @@ Worker::Worker(Engine& engine, std::uint32_t index, const proxy::Stores& stores)
     event.data.u32 = ring_event;
     (void)epoll_ctl(epoll_, EPOLL_CTL_ADD, rings_->event(), &event);
   }
+  if (engine.trace_) trace_.emplace(engine.trace_->ring(index), engine.options_.proxy.sockets);
   for (std::uint32_t i = 0; i < sockets_.size(); ++i) {
     if (sockets_[i] < 0) continue;
     event.data.u32 = i;
@@ -80,6 +98,10 @@ void Worker::attach(Time now) {
   proxy_->attach(now, outputs_);
   if (engine_.options_.on_worker_attached) engine_.options_.on_worker_attached(index_, now, *proxy_, outputs_);
   finish_batch();
+}
+
+void Worker::trace_start(std::uint64_t id, std::string_view why) {
+  if (trace_) trace_->started(id, why);
 }
 
 void Worker::redeliver(edge::SlotId slot) {
@@ -135,6 +157,7 @@ void Worker::run() {
     if (!last) (void)wait_for_event(full_wait_ms);
     tick();
     now_ = engine_.now();
+    received_ns_ = monotonic_ns();
     take_over();
     finish_batch();
   }
@@ -147,6 +170,7 @@ void Worker::process_redelivered() {
   for (const auto slot : redelivered_) {
     tick();
     now_ = engine_.now();
+    received_ns_ = monotonic_ns();
     process(slot);
     finish_batch();
   }
@@ -154,6 +178,7 @@ void Worker::process_redelivered() {
   while (rings_ && rings_->cursor() < old_messages_end_) {
     tick();
     now_ = engine_.now();
+    received_ns_ = monotonic_ns();
     if (!take_message()) break;
     finish_batch();
   }
@@ -195,6 +220,7 @@ void Worker::turn() {
   const Time waiting_since = engine_.now();
   wait();
   now_ = turn_begin_ = engine_.now();
+  received_ns_ = monotonic_ns();
   const std::uint64_t before = local_.datagrams_received + local_.ring_received;
   ++local_.turns;
   take_over();
@@ -301,9 +327,12 @@ void Worker::take_over() {
 void Worker::process(edge::SlotId slot) {
   mark_.slot_worker.store(slot.worker, std::memory_order_relaxed);
   mark_.slot.store(slot.slot + 1, std::memory_order_relaxed);
-  proxy_->on_received({region_.bytes(slot), region_.source(slot), region_.info(slot).socket, 0}, now_, outputs_);
+  const proxy::Received received{region_.bytes(slot), region_.source(slot), region_.info(slot).socket, 0};
+  if (trace_) trace_->received(received, WorkerTrace::datagram_id(slot.worker, region_.info(slot).sequence));
+  proxy_->on_received(received, now_, outputs_);
   mark_.slot.store(0, std::memory_order_relaxed);
   done_.push_back(slot);
+  ++messages_;
 }
 
 // The next message of a connection. False: there is none.
@@ -319,7 +348,10 @@ bool Worker::take_message() {
     proxy_->on_undelivered(entry->bytes, now_, outputs_);
   } else {
     ++local_.ring_received;
-    proxy_->on_received({entry->bytes, entry->address, entry->socket, entry->connection}, now_, outputs_);
+    ++messages_;
+    const proxy::Received received{entry->bytes, entry->address, entry->socket, entry->connection};
+    if (trace_) trace_->received(received, WorkerTrace::message_id(index_, rings_->position()));
+    proxy_->on_received(received, now_, outputs_);
   }
   rings_->done();
   return true;
@@ -360,6 +392,8 @@ void Worker::finish_batch() {
     }
     for (const auto& send : outputs_.sends())
       if (sockets_[send.socket] < 0) send_message(send);
+    if (trace_)
+      for (const auto& send : outputs_.sends()) trace_->sent(send);
     if (engine_.options_.on_account)
       for (const auto line : outputs_.account_lines()) engine_.options_.on_account(line);
     outputs_.clear();
@@ -368,6 +402,7 @@ void Worker::finish_batch() {
   proxy_->outputs_sent();
   for (const auto slot : done_) region_.finish(slot);
   done_.clear();
+  if (const auto messages = std::exchange(messages_, 0)) block_.added_latency.record(monotonic_ns() - received_ns_, messages);
   // What they lead to leaves with the next batch, which is not long.
   if (!unsent_.empty()) return_undelivered();
 }
@@ -386,15 +421,19 @@ void Worker::publish() {
   local_.proxy = proxy_->counters();
   local_.open_transactions = proxy_->open_transactions();
   local_.waiting = proxy_->waiting();
-  const auto words = std::bit_cast<std::array<std::uint64_t, sizeof(EngineCounters) / sizeof(std::uint64_t)>>(local_);
+  const auto words = std::bit_cast<CounterWords>(local_);
   for (std::size_t i = 0; i < words.size(); ++i)
-    if (published_[i].load(std::memory_order_relaxed) != words[i]) published_[i].store(words[i], std::memory_order_relaxed);
+    if (const auto value = before_[i] + words[i]; block_.engine[i].get() != value) block_.engine[i].set(value);
 }
 
 EngineCounters Worker::counters() const {
-  std::array<std::uint64_t, sizeof(EngineCounters) / sizeof(std::uint64_t)> words;
-  for (std::size_t i = 0; i < words.size(); ++i) words[i] = published_[i].load(std::memory_order_relaxed);
+  CounterWords words;
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = block_.engine[i].get() - before_[i];
   return std::bit_cast<EngineCounters>(words);
+}
+
+void Worker::set_gateways(std::shared_ptr<const metrics::Gateways> gateways) {
+  post([this, gateways = std::move(gateways)](proxy::Proxy&, Time, proxy::Outputs&) { measures_.set_gateways(gateways); });
 }
 
 }  // namespace perdure::engine

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/measures.hpp"
 #include "engine/spsc_queue.hpp"
 #include "engine/worker_rings.hpp"
+#include "engine/worker_trace.hpp"
 #include "net/udp_batch.hpp"
 
 namespace perdure::engine {
@@ -29,6 +31,7 @@ class Worker final : public proxy::Mailbox {
 
   // ---- before the thread starts, in the attaching thread ----
   void attach(Time now);
+  void trace_start(std::uint64_t id, std::string_view why);
   // A datagram of a dead engine: the thread begins with these, in this order.
   void redeliver(edge::SlotId slot);
   void start(std::uint64_t first_sequence);
@@ -39,6 +42,7 @@ class Worker final : public proxy::Mailbox {
   void request_stop();
   void join();
   [[nodiscard]] EngineCounters counters() const;
+  void set_gateways(std::shared_ptr<const metrics::Gateways> gateways);
   // The queue by which worker `from` hands over to this one.
   [[nodiscard]] HandOver& queue_from(std::uint32_t from) { return *queues_[from]; }
 
@@ -68,11 +72,15 @@ class Worker final : public proxy::Mailbox {
   const std::uint32_t index_, count_;
   edge::SharedRegion& region_;
   edge::WorkerMark& mark_;
+  std::unique_ptr<metrics::WorkerBlock> own_block_;  // without shared memory
+  metrics::WorkerBlock& block_;
+  Measures measures_;
   std::unique_ptr<proxy::RouteRunner> runner_;
   std::unique_ptr<proxy::Proxy> proxy_;
   proxy::Outputs outputs_;
   std::vector<int> sockets_;  // UDP, of each listen address; -1: not of UDP
   std::optional<WorkerRings> rings_;
+  std::optional<WorkerTrace> trace_;
   std::uint64_t old_messages_end_ = 0;  // of the inbound ring, when this engine came
   bool again_ = false;                  // what is sent now may have left before an engine died
   std::vector<std::unique_ptr<HandOver>> queues_;
@@ -87,12 +95,13 @@ class Worker final : public proxy::Mailbox {
   std::uint64_t sequence_ = 0;
   Time now_{}, turn_begin_{}, next_tick_{}, next_heartbeat_{};
   EngineCounters local_;
+  std::uint64_t received_ns_ = 0, messages_ = 0;  // of this batch: when it was received, how many there are
 
   std::atomic<bool> sleeping_{false}, stop_{false}, mail_{false};
   std::mutex mailbox_mutex_;
   std::vector<std::function<void(proxy::Proxy&, Time, proxy::Outputs&)>> mailbox_;
-  // local_ as other threads see it.
-  std::array<std::atomic<std::uint64_t>, sizeof(EngineCounters) / sizeof(std::uint64_t)> published_{};
+  // What the engines before had counted: the block shows that and local_ together.
+  std::array<std::uint64_t, sizeof(EngineCounters) / sizeof(std::uint64_t)> before_{};
   std::thread thread_;
 };
 

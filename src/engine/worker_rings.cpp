@@ -67,7 +67,9 @@ bool WorkerRings::send(const proxy::Send& send, bool again) {
                           .connection = send.connection,
                           .address = send.destination,
                           .bytes = send.bytes,
-                          .server_name = send.server_name};
+                          .server_name = send.server_name,
+                          .may_connect = send.may_connect,
+                          .closes = send.closes};
   if (outbound_.append(entry)) return true;
   if (send.bytes.size() + entry.server_name.size() > edge::ring_message_bytes_max(region_.capacity())) return false;
   for (int attempt = 0; attempt < room_attempts; ++attempt) {

@@ -24,6 +24,8 @@ class WorkerRings {
   [[nodiscard]] std::size_t waiting() const { return inbound_.waiting().size(); }
   // Up to here the inbound ring holds what came before this engine.
   [[nodiscard]] std::uint64_t published() const { return inbound_.published(); }
+  // Of what next() gave last.
+  [[nodiscard]] std::uint64_t position() const { return inbound_.position(); }
   [[nodiscard]] std::uint64_t cursor() const { return inbound_.cursor(); }
 
   // ---- one message after the other ----
