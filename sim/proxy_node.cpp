@@ -38,7 +38,10 @@ std::vector<store::KindInfo> kinds_of_layout(std::uint16_t ahead) {
     info.upgrade = [](const void* previous, void* current, store::Partition& partition) {
       transaction::TransactionHeader header;
       std::memcpy(&header, previous, sizeof header);
-      if (const auto moved = partition.write(partition.read(header.request))) header.request = moved;
+      if (header.request) {
+        header.request = partition.write(partition.read(header.request));
+        if (!header.request) return false;
+      }
       std::memcpy(current, &header, sizeof header);
       return true;
     };
@@ -106,6 +109,11 @@ void ProxyNode::open_stores() {
   options.wall_us = wall_us();
   options.secret = 42;
   auto opened = store::Store::attach_memory(reinterpret_cast<char*>(memory_.data()), memory_.size() * 8, options, this);
+  if (!opened && layout_wanted_ != layout_) {  // a full store: the program before goes on
+    layout_wanted_ = layout_;
+    options.kinds = kinds_of_layout(layout_);
+    opened = store::Store::attach_memory(reinterpret_cast<char*>(memory_.data()), memory_.size() * 8, options, this);
+  }
   PERDURE_ASSERT(opened.has_value() && (*opened)->attached().dropped == 0);
   store_ = std::move(*opened);
   layout_ = layout_wanted_;
@@ -129,6 +137,9 @@ void ProxyNode::start() {
     worker.outputs = std::make_unique<proxy::Outputs>();
     worker.proxy = std::make_unique<proxy::Proxy>(options_.proxy, stores, i, options_.workers, *worker.runner,
                                                   Random((options_.seed << 32) + starts_ * workers_max + i));
+    worker.mailbox = std::make_shared<Post>(*this, i);
+    posts_.push_back(worker.mailbox);
+    worker.proxy->set_mailbox(*worker.mailbox);
     workers_.push_back(std::move(worker));
   }
   if (starts_ > 1 && observer_) observer_->on_restart(network_.now(), crashed_);
@@ -186,6 +197,7 @@ void ProxyNode::work() {
         step();
         inbox_.pop_front();  // done: its effect is committed and has left
       }
+      obey();
       tick();
       if (observer_) observer_->on_idle(network_.now());
       break;
@@ -207,6 +219,22 @@ void ProxyNode::step() {
   const std::uint64_t connection = is_reliable(options_.proxy.sockets[socket].transport) ? packet.from.port : 0;
   worker.proxy->on_received({packet.bytes, packet.from, socket, connection}, now(), *worker.outputs);
   flush(worker);
+}
+
+void ProxyNode::Post::post(std::function<void(proxy::Proxy&, Time now, proxy::Outputs&)> f) {
+  node_.orders_.push_back({worker_, process_, std::move(f)});
+  if (!node_.working_) node_.work();
+}
+
+void ProxyNode::obey() {
+  while (!orders_.empty()) {
+    const Order order = std::move(orders_.front());
+    orders_.pop_front();
+    if (order.process != starts_) continue;
+    auto& worker = workers_[order.worker];
+    order.f(*worker.proxy, now(), *worker.outputs);
+    flush(worker);
+  }
 }
 
 void ProxyNode::tick() {

@@ -96,8 +96,25 @@ class ProxyNode : private store::WriteObserver {
 
  private:
   struct Killed {};
+  // What other threads would say to a worker. The next process never hears what was said to the last one.
+  class Post final : public proxy::Mailbox {
+   public:
+    Post(ProxyNode& node, unsigned worker) : node_(node), worker_(worker), process_(node.starts_) {}
+    void post(std::function<void(proxy::Proxy&, Time now, proxy::Outputs&)> f) override;
+
+   private:
+    ProxyNode& node_;
+    const unsigned worker_;
+    const std::uint64_t process_;
+  };
+  struct Order {
+    unsigned worker = 0;
+    std::uint64_t process = 0;
+    std::function<void(proxy::Proxy&, Time now, proxy::Outputs&)> f;
+  };
   struct Worker {
     std::unique_ptr<proxy::RouteRunner> runner;
+    std::shared_ptr<Post> mailbox;
     std::unique_ptr<proxy::Outputs> outputs;
     std::unique_ptr<proxy::Proxy> proxy;
     Time timer_at = never;
@@ -110,6 +127,7 @@ class ProxyNode : private store::WriteObserver {
   void end(bool crashed);
   void work();                 // the workers' loops for what is in the inbox
   void step();                 // one input, may throw Killed
+  void obey();                 // what has been posted, may throw Killed
   void flush(Worker& worker);  // sends what the input led to, may throw Killed
   void send(const proxy::Send& send);
   void tick();  // may throw Killed
@@ -124,6 +142,8 @@ class ProxyNode : private store::WriteObserver {
   Crasher crasher_;
   std::vector<std::uint64_t> memory_;           // what survives
   std::deque<Packet> inbox_;                    // received, not done: survives, too
+  std::deque<Order> orders_;                    // posted
+  std::vector<std::shared_ptr<Post>> posts_;    // of all processes: who posts may be late
   std::unique_ptr<store::Store> store_;         // on memory_
   std::unique_ptr<store::Store> transactions_;  // of this process only; null with Persist::Full
   std::vector<Worker> workers_;

@@ -17,7 +17,8 @@ void Proxy::Impl::attach(Time now, Outputs& outputs) {
     ids = std::max(ids, store_.partition(index).id_limit(TransactionHeader::kind));
   }
   const auto schedule = [&](store::RecordId id, const TransactionHeader& header, std::span<const transaction::Branch> branches) {
-    wheel_.schedule(id.value, awaits_route(header, branches) || has_unreported_failure(branches) ? now : deadline(header, branches));
+    const bool at_once = awaits_route(header, branches) || has_unreported_failure(branches) || awaits_servers(branches);
+    wheel_.schedule(id.value, at_once ? now : deadline(header, branches));
   };
   index_.reserve(records + records / 4);
   wheel_.reserve(ids);

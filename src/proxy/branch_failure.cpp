@@ -10,8 +10,9 @@ namespace perdure::proxy {
 using transaction::Branch;
 
 bool Proxy::Impl::has_unreported_failure(std::span<const Branch> branches) {
-  return std::ranges::any_of(branches,
-                             [](const Branch& branch) { return branch.reports_failure && branch.status >= 300 && is_over(branch); });
+  return std::ranges::any_of(branches, [](const Branch& branch) {
+    return branch.status >= 300 && is_over(branch) && (branch.reports_failure || has_next_server(branch));
+  });
 }
 
 void Proxy::Impl::begin_failure_context(RoutingContext& context, std::size_t index, RouteKind kind) {

@@ -7,6 +7,7 @@
 namespace perdure::proxy {
 
 using transaction::Branch;
+using transaction::Located;
 using transaction::State;
 
 namespace {
@@ -74,15 +75,19 @@ void Proxy::Impl::cancel_branches(Work& work, Time now, std::size_t except) {
     if (i == except) continue;
     Branch& branch = work.branches[i];
     if (branch.cancel_state != State::None || branch.cancel_wanted) continue;
-    if (branch.state == State::Calling)
-      branch.cancel_wanted = 1;  // 9.1: not before a provisional has come
-    else if (branch.state == State::Proceeding)
+    if (branch.state == State::Calling) {
+      branch.cancel_wanted = 1;                                             // 9.1: not before a provisional has come
+      if (branch.located == Located::Waiting) branch.expire_at = now;       // nothing has been sent: it ends
+      if (branch.located == Located::More) branch.located = Located::Last;  // nor does another server get it
+    } else if (branch.state == State::Proceeding) {
       send_cancel(work, i, now);
+    }
   }
 }
 
 void Proxy::Impl::send_cancel(Work& work, std::size_t index, Time now) {
   Branch& branch = work.branches[index];
+  if (branch.located == Located::More) branch.located = Located::Last;
   branch.cancel_wanted = 0;
   branch.cancel_state = State::Trying;
   branch.cancel_interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);

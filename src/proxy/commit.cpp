@@ -6,6 +6,7 @@
 #include "base/assert.hpp"
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
+#include "proxy/delivery.hpp"
 #include "sip/builder.hpp"
 
 namespace perdure::proxy {
@@ -30,7 +31,8 @@ void shed(Work& work) {
     Branch& branch = work.branches[i];
     const bool invite = header.method == sip::Method::Invite;
     const bool over = branch.state == State::Terminated || branch.state == State::Accepted || (!invite && branch.state == State::Completed);
-    if (over && !cancel_open(branch)) {
+    const bool may_go_on = branch.located == transaction::Located::More && !answered;  // another branch will send the same
+    if (over && !cancel_open(branch) && !may_go_on) {
       branch.request = branch.server_name = {};
       header.pending &= ~(transaction::pending_request(i) | transaction::pending_cancel(i));
     }
@@ -108,6 +110,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
     erase(work);
     return true;
   }
+  observer_->on_commit_begin();
   std::string unsaved_line;
   if (account_is_due(work)) unsaved_line = make_account_line(work, outputs);
   header.pending |= work.emit;
@@ -135,6 +138,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
   } else {
     partition.commit(work.id, header);
   }
+  observer_->on_commit_end();
   if (work.written_count) abandon_written(work, true);
   wheel_.schedule(work.id.value, deadline(header, {work.branches.data(), header.branch_count}));
   // Persist, then speak: from here on the outputs are justified by what stands in the store.
@@ -181,7 +185,8 @@ void Proxy::Impl::emit_trying(const Work& work, Outputs& outputs, const sip::Mes
   }
   scope.frame.scratch.clear();
   build_reply(work, *request, 100, "Trying", {}, {}, scope.frame.scratch);
-  outputs.send({outputs.copy(scope.frame.scratch), work.header.reply_to, socket_from(work.header.socket_key), work.header.connection, {}});
+  const Send send{outputs.copy(scope.frame.scratch), work.header.reply_to, socket_from(work.header.socket_key), work.header.connection, {}};
+  outputs.send(to_caller(send, work.header.switches, 100));
 }
 
 void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, const sip::Message* request) {
@@ -194,12 +199,13 @@ void Proxy::Impl::emit(const Work& work, std::uint64_t bits, Outputs& outputs, c
     Send send{bytes, branch.destination, socket_from(branch.socket_key), branch.connection, {}};
     if (is_reliable(branch.transport)) {
       send.socket = socket_for(branch.transport, branch.destination.family, send.socket).value_or(send.socket);
-      send.server_name = read(work, branch.server_name);
+      send.server_name = server_name(work, branch);
     }
-    outputs.send(send);
+    outputs.send(to_next_hop(send, header.switches));
   };
   if ((bits & transaction::pending_response) && header.response)
-    outputs.send({read(work, header.response), header.reply_to, socket_from(header.socket_key), header.connection, {}});
+    outputs.send(to_caller({read(work, header.response), header.reply_to, socket_from(header.socket_key), header.connection, {}},
+                           header.switches, header.status));
   for (std::size_t i = 0; i < header.branch_count; ++i) {
     const Branch& branch = work.branches[i];
     if (bits & transaction::pending_request(i)) to_branch(read(work, branch.request), branch);

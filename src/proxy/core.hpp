@@ -1,13 +1,14 @@
 #pragma once
 // The inside of Proxy. One file per part of RFC 3261 16:
 //   validation.cpp 16.3, route_processing.cpp 16.4, forwarding.cpp and next_hop.cpp 16.6, response_context.cpp 16.7, timers.cpp 16.8 and
-//   17, undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, server_transaction.cpp 17.2, waiting.cpp (runs that wait), commit.cpp
-//   (store), attach.cpp (restart), input.cpp (dispatch of inputs), apply_changes.cpp (messages that a script
-//   rewrites), settings.cpp (timers and switches of one transaction),
-//   other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction), events.cpp (callbacks
+//   17, undelivered.cpp 16.9, cancel.cpp 16.10, stateless.cpp 16.11, drain.cpp (no new dialogs), server_transaction.cpp 17.2, waiting.cpp
+//   (runs that wait), commit.cpp (store), attach.cpp (restart), locating.cpp (next hops that are host names), failover.cpp (the next server
+//   of a name), input.cpp (dispatch of inputs), apply_changes.cpp (messages that a script rewrites), settings.cpp (timers and switches of
+//   one transaction), other_transactions.cpp and local_requests.cpp (what a script does beside its own transaction), events.cpp (callbacks
 //   without a message from outside), branch_failure.cpp (failures of single branches).
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <functional>
 #include <memory>
 #include <set>
@@ -16,6 +17,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "locate/block_list.hpp"
+#include "locate/names.hpp"
+#include "proxy/next_hop.hpp"
 #include "proxy/proxy.hpp"
 #include "proxy/routing_context.hpp"
 #include "proxy/work.hpp"
@@ -53,15 +57,6 @@ inline constexpr Duration settle = 1s;
 // Begins the branch parameters of requests that no transaction of ours sends (Proxy::make_local_branch).
 inline constexpr std::string_view local_branch_prefix = "z9hG4bKl";
 
-// Where a message goes next.
-struct NextHop {
-  SocketAddress address;
-  Transport transport = Transport::Udp;
-  std::uint16_t socket = 0;      // index of the local socket to use
-  bool may_switch = false;       // nobody has asked for this transport: 18.1.1 may take TCP
-  std::string_view server_name;  // the name in its certificate, empty: its address; as long as the URI it came from
-};
-
 class Proxy::Impl {
  public:
   Impl(Proxy& self, const ProxyOptions& options, const Stores& stores, std::uint32_t worker, std::uint32_t worker_count,
@@ -87,11 +82,19 @@ class Proxy::Impl {
   [[nodiscard]] bool is_loop(const sip::Message& request) const;
   [[nodiscard]] bool is_myself(std::string_view host, std::uint16_t port) const;
 
+  // ---- drain.cpp ----
+  [[nodiscard]] bool is_refused_by_drain(const sip::Message& request) const;
+  int refuse_by_drain(RoutingContext& context);
+
   // ---- route_processing.cpp ----
   int loose_route(RoutingContext& context);
   int take_routes(RoutingContext& context);
   // Text of our Record-Route lines for a request that came by one socket and leaves by another.
   void append_record_route(const RoutingContext& context, const Target& target, std::uint16_t out_socket, std::string& out) const;
+  // The same lines in a request that has been written for another socket.
+  void move_record_route(std::string& text, std::uint16_t in_socket, std::uint16_t from, std::uint16_t to) const;
+  // "<sip:192.0.2.1:5070;transport=tcp;lr"
+  void append_own_route(std::uint16_t socket, bool leaves_by_sips, std::string& out) const;
   // The socket that a Record-Route URI of ours names.
   [[nodiscard]] std::optional<std::uint16_t> socket_of(const sip::Uri& uri) const;
 
@@ -109,13 +112,49 @@ class Proxy::Impl {
   // ---- next_hop.cpp ----
   [[nodiscard]] std::optional<NextHop> next_hop(const RoutingContext& context, const Target& target) const;
   [[nodiscard]] std::optional<NextHop> resolve(const sip::Uri& uri, std::uint16_t preferred_socket) const;
+  // Where next_hop() finds nothing: by name. Nullopt: it is not one, or it leads nowhere.
+  [[nodiscard]] std::optional<NamedHop> named_hop(const RoutingContext& context, const Target& target) const;
   // A socket of ours: the preferred one if it fits, else the first that does.
   [[nodiscard]] std::optional<std::uint16_t> socket_for(Transport transport, Family family, std::uint16_t preferred) const;
   // "tcp:192.0.2.1:5060".
   [[nodiscard]] std::optional<std::uint16_t> socket_named(std::string_view text) const;
   bool switch_to_tcp(NextHop& hop, std::string& text) const;
   // False: `text` has no Via that can be read.
-  static bool set_top_via_socket(std::string& text, const LocalSocket& socket);
+  bool set_top_via_socket(std::string& text, const LocalSocket& socket) const;
+
+  // ---- locating.cpp ----
+  [[nodiscard]] std::optional<NamedHop> look_up(const sip::Uri& uri, std::uint16_t preferred_socket, std::string_view call_id,
+                                                Time now) const;
+  // Servers that can be reached, those that have failed of late at the end; nullopt: name servers have to be asked.
+  [[nodiscard]] std::optional<std::vector<locate::Server>> find_servers(const locate::Destination& destination, locate::Answers& answers,
+                                                                        std::string_view call_id, Time now) const;
+  // Takes the first server that a socket of ours can send to.
+  [[nodiscard]] std::optional<NextHop> take_server(std::vector<locate::Server>& servers, const locate::Destination& destination,
+                                                   std::uint16_t preferred_socket) const;
+  // False: too many searches are open.
+  bool search(const locate::Destination& destination, std::function<void(Impl&, locate::AnswerSet&, Time, Outputs&)> done);
+  // What a new branch to a name keeps in the record. False: no room.
+  bool keep_servers(Work& work, transaction::Branch& branch, const NamedHop& named);
+  // From now on the branch waits. False: it cannot.
+  bool await_servers(Work& work, std::size_t branch, const locate::Destination& destination, Time now);
+  [[nodiscard]] static bool awaits_servers(std::span<const transaction::Branch> branches);
+  // A branch that waits is due, or its process has ended. False: it has failed.
+  bool go_on_waiting(Work& work, std::size_t branch, Time now);
+  void on_servers(store::RecordId id, std::uint32_t nonce, std::size_t branch, locate::AnswerSet& answers, Time now, Outputs& outputs);
+  // False: there is no server, or nobody wants one any more; the branch has failed.
+  bool send_located(Work& work, std::size_t branch, locate::AnswerSet& answers, Time now, Outputs& outputs);
+  // Writes `text`, made for the socket `made_for`, for that hop, and starts the client transaction. False: no room.
+  bool send_branch(Work& work, std::size_t branch, std::string& text, std::uint16_t made_for, NamedHop& named, Time now);
+  static void end_unsent(transaction::Branch& branch, std::uint16_t status);
+  [[nodiscard]] std::string_view server_name(const Work& work, const transaction::Branch& branch);
+  [[nodiscard]] std::uint16_t written_for(const transaction::Branch& branch) const;  // the socket that its Record-Route names
+
+  // ---- failover.cpp ----
+  // RFC 3263 4.3: what has failed without an answer, or by a 503, goes to the next server of its name, on a branch of its own.
+  void take_next_servers(Work& work, Time now, Outputs& outputs);
+  [[nodiscard]] static bool has_next_server(const transaction::Branch& failed);
+  bool take_next_server(Work& work, std::size_t failed, Time now);
+  void block_server(const Work& work, const transaction::Branch& failed, Time now, Outputs& outputs);
 
   // ---- response_context.cpp ----
   void pass_up(Frame& frame, std::size_t branch, Time now);
@@ -126,7 +165,7 @@ class Proxy::Impl {
   [[nodiscard]] int best_branch(const Work& work) const;
 
   // ---- branch_failure.cpp ----
-  // Branches that have failed and whose failure a route wants to see (t_on_branch_failure).
+  // Branches that have failed and whose failure a route wants to see (t_on_branch_failure), or another server is to take over from.
   [[nodiscard]] static bool has_unreported_failure(std::span<const transaction::Branch> branches);
   void run_branch_failure_routes(Work& work, Time now, RoutingContext& cause);
   // The context of a route that runs because that branch has failed.
@@ -158,6 +197,16 @@ class Proxy::Impl {
 
   // ---- stateless.cpp ----
   int forward_stateless(RoutingContext& context);
+  int forward_stateless_to(RoutingContext& context, const NextHop& hop, std::string_view server_name);
+  void write_stateless(RoutingContext& context, const NextHop& hop, std::string& out);
+  // An ACK or CANCEL to ourselves would do so as long as Max-Forwards lasts: they have no loop detection of their own.
+  [[nodiscard]] bool would_come_back(sip::Method method, const NextHop& hop) const;
+
+  // ---- stateless_names.cpp ----
+  int forward_stateless_by_name(RoutingContext& context);
+  // A request without a transaction that waits for name servers, in memory alone.
+  struct Forwarded;
+  void forward_located(const Forwarded& forwarded, locate::AnswerSet& answers, Time now, Outputs& outputs);
   void forward_response_stateless(Frame& frame);
   // The parameter of our Via that leads a response back to the connection of its request; only who has the Via can make use of it.
   void append_connection(const sip::Message& request, std::uint64_t connection, std::string& out) const;
@@ -173,6 +222,8 @@ class Proxy::Impl {
   void reply(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
   // False: the store is full. Nothing has changed, but a final response is tried again after a second.
   bool set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now);
+  // Before `code` becomes the status of the transaction.
+  void observe_response(const Work& work, std::uint16_t code, Time now);
   void build_reply(const Work& work, const sip::Message& request, std::uint16_t code, std::string_view reason, std::string_view headers,
                    std::string_view body, std::string& out) const;
   [[nodiscard]] SocketAddress reply_address(const sip::Message& request, const Received& received, bool force_rport) const;
@@ -226,7 +277,8 @@ class Proxy::Impl {
   int send_request(RoutingContext& context, const LocalRequest& request);
   int replicate(RoutingContext& context, std::string_view uri);
   // The branch of a transaction without anybody upstream; `text` is the request with its Via. False: the store is full.
-  bool start_local(Work& work, sip::Method method, const NextHop& hop, std::string_view text, Outputs& outputs, Time now);
+  bool start_local(Work& work, sip::Method method, const NextHop& hop, const NamedHop* named, std::string_view text, Outputs& outputs,
+                   Time now);
   [[nodiscard]] bool begin_local(Work& work, std::uint32_t partition, sip::Method method, Time now);
 
   // ---- settings.cpp ----
@@ -277,6 +329,7 @@ class Proxy::Impl {
   // ---- inspection.cpp ----
   [[nodiscard]] std::vector<TransactionView> transactions(std::size_t limit, Time now);
   [[nodiscard]] std::vector<std::size_t> count_armed(std::uint32_t index, std::span<const std::string> names);
+  [[nodiscard]] std::size_t count_unanswered(std::uint32_t index) const;
 
   // ---- routes.cpp; only with persist = "routes" ----
   enum class Recovery : std::uint8_t {
@@ -315,6 +368,9 @@ class Proxy::Impl {
   RouteRunner& runner_;
   Random random_;
   LocalListener* listener_ = nullptr;
+  Drain drain_;
+  Observer nobody_;
+  Observer* observer_ = &nobody_;
   ProxyCounters counters_;
   boost::unordered_flat_map<std::uint64_t, store::RecordId> index_;
   transaction::TimerWheel wheel_{Time{}};
@@ -325,7 +381,10 @@ class Proxy::Impl {
   std::uint32_t* record_mark_ = nullptr;
   std::unordered_multimap<std::uint64_t, store::RecordId> silo_;  // by hash of the key under which late branches come
   Proxy::Neighbours neighbours_;
-  mutable std::string text_, lines_;  // for a moment, between two calls of one function: they keep their capacity
+  Mailbox* mailbox_ = nullptr;
+  locate::Reach reach_;                                 // what sockets of ours can send to
+  boost::unordered_flat_set<std::uint64_t> searching_;  // branches for which a search is open, by nonce and index
+  mutable std::string text_, lines_;                    // for a moment, between two calls of one function: they keep their capacity
   // persist = "routes": what an engine before left and nobody has asked for yet, by ServerKey, and the key by record and nonce of the
   // branch parameter; the transactions that were made of such routes; the route of each branch of ours.
   std::unordered_multimap<std::uint64_t, store::RecordId> recovered_;

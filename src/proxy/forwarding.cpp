@@ -51,8 +51,8 @@ void Proxy::Impl::write_forwarded(const RoutingContext& context, const Target& t
       if (text_ != value.text) edits.replace_range(value.begin, value.end, text_);
       break;
     }
-    const auto port_end = std::to_chars(number, number + sizeof number, socket.advertised_port).ptr;
-    text_.assign("Via: SIP/2.0/").append(via_name(socket.transport)).append(" ").append(socket.advertised_host).append(":");
+    const auto port_end = std::to_chars(number, number + sizeof number, context.advertised_port_of(socket)).ptr;
+    text_.assign("Via: SIP/2.0/").append(via_name(socket.transport)).append(" ").append(context.advertised_host_of(socket)).append(":");
     text_.append(number, port_end).append(";branch=").append(branch_parameter);
     if (context.received->connection) append_connection(request, context.received->connection, text_);
     text_.append(context.local_rport ? ";rport\r\n" : "\r\n");
@@ -84,6 +84,8 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     inner.target = target;
     inner.flags = context.flags;
     inner.local_rport = context.local_rport;
+    inner.advertised_host = context.advertised_host;
+    inner.advertised_port = context.advertised_port;
     inner.max_forwards_added = context.max_forwards_added;
     inner.record_route = context.record_route;
     inner.record_route_params = context.record_route_params;
@@ -110,7 +112,11 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
     flags = inner.target.flags;
   }
   auto hop = next_hop(context, *chosen);
-  if (!hop) return false;
+  std::optional<NamedHop> named;
+  if (!hop) {
+    if (!(named = named_hop(context, *chosen))) return false;
+    hop = named->hop;
+  }
 
   Branch& branch = work.branches[index];
   branch = {};
@@ -129,16 +135,27 @@ bool Proxy::Impl::add_branch(RoutingContext& context, const Target& target, std:
   if (switch_to_tcp(*hop, text)) branch.fallback_socket_key = udp_key;
   branch.socket_key = socket_keys_[hop->socket];
   branch.transport = hop->transport;
-  if (sip::is_secure(hop->transport)) branch.server_name = write(work, hop->server_name);
+  branch.record_routed = view.record_route ? 1 : 0;
+  if (named) {
+    if (!keep_servers(work, branch, *named)) return false;
+  } else if (sip::is_secure(hop->transport)) {
+    branch.server_name = write(work, hop->server_name);
+  }
   branch.request = write(work, text);
   if (!branch.request) return false;
   const bool invite = header.method == sip::Method::Invite;
   branch.state = invite ? State::Calling : State::Trying;
+  if (named && named->waits) {
+    if (!await_servers(work, index, named->destination, context.now)) return false;
+    ++header.branch_count;
+    return true;
+  }
   branch.interval_ms = context.timers.t1_ms ? context.timers.t1_ms : static_cast<std::uint32_t>(options_.t1 / 1ms);
   if (!is_reliable(branch.transport)) branch.retransmit_at = context.now + std::chrono::milliseconds(branch.interval_ms);
   branch.expire_at = first_response_deadline(work, context.timers, context.now);
   ++header.branch_count;
   ++counters_.branches;
+  observer_->on_branch(branch.destination);
   work.emit |= transaction::pending_request(index);
   return true;
 }
@@ -260,8 +277,9 @@ int Proxy::Impl::relay(RoutingContext& context) {
   }
   context.relayed = true;
   context.finished = true;
-  if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite && !(work.header.switches & transaction::no_trying))
-    work.emit |= transaction::pending_response;      // 100 Trying, 16.2
+  if ((created || context.trying_is_due) && work.header.method == sip::Method::Invite && !(work.header.switches & transaction::no_trying) &&
+      !(routes_ && awaits_servers({work.branches.data(), work.header.branch_count})))  // send_located() says why
+    work.emit |= transaction::pending_response;                                        // 100 Trying, 16.2
   if (context.kind != RouteKind::Request) return 1;  // a failure route: committed with the response that caused it
   if (!commit(work, *context.outputs, &request)) return give_up_relay(context, created);
   context.transaction = work.id;

@@ -1,4 +1,5 @@
 // Where inputs enter the core: which transaction, if any, does a message belong to?
+#include "base/logging.hpp"
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
 #include "sip/builder.hpp"
@@ -15,6 +16,15 @@ namespace {
 Event response_event(std::uint16_t status) {
   return status < 200 ? Event::Response1xx : status < 300 ? Event::Response2xx : Event::Response3xxTo6xx;
 }
+
+// Whether the request left with that sent-by, which a script may have written (set_advertised_address). Once it is no longer kept, the
+// branch alone has to do.
+bool was_sent_as(const sip::Via& via, std::string_view request) {
+  sip::Message message;
+  if (request.empty()) return true;
+  const sip::Via* own = message.parse(request) ? message.top_via() : nullptr;
+  return own && own->host == via.host && own->port == via.port;
+}
 }  // namespace
 
 void Proxy::Impl::on_received(const Received& received, Time now, Outputs& outputs) {
@@ -23,6 +33,7 @@ void Proxy::Impl::on_received(const Received& received, Time now, Outputs& outpu
   frame.received = received;
   frame.context.now = now;
   const auto parsed = frame.message.parse(received.bytes);
+  const log::CallScope call(frame.message.call_id());
   frame.context.received = &frame.received;
   frame.context.message = &frame.message;
   frame.context.edits = &frame.edits;
@@ -34,9 +45,11 @@ void Proxy::Impl::on_received(const Received& received, Time now, Outputs& outpu
   }
   if (frame.message.is_request()) {
     ++counters_.requests;
+    observer_->on_request(frame.message.method());
     on_request(frame, now);
   } else {
     ++counters_.responses;
+    observer_->on_response(frame.message.status());
     on_response(frame, now);
   }
 }
@@ -58,7 +71,8 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
       }
     } else if (method == work.header.method) {
       ++counters_.retransmissions_absorbed;
-      if (routes_ && is_waiting(work.id)) return;  // begin_wait() says why
+      // begin_wait() and send_located() say why.
+      if (routes_ && (is_waiting(work.id) || awaits_servers({work.branches.data(), work.header.branch_count}))) return;
       server_event(work, Event::Request, now);
       if (work.emit) emit(work, work.emit, *context.outputs);  // nothing to commit: the response stands in the store already
       return;
@@ -72,6 +86,10 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
 void Proxy::Impl::run_request_route(Frame& frame) {
   RoutingContext& context = frame.context;
   context.kind = RouteKind::Request;
+  if (drain_.on && !drain_.by_script && is_refused_by_drain(frame.message)) {
+    (void)refuse_by_drain(context);
+    return;
+  }
   const bool ran = runner_.run(context, RouteKind::Request, {});
   if (context.wait) return keep_waiting(frame);
   finish_request_route(context, ran);
@@ -99,19 +117,20 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
   RoutingContext& context = frame.context;
   const sip::Via* top = frame.message.top_via();
   const sip::CSeq* cseq = frame.message.cseq();
-  if (!top || !cseq || !is_myself(top->host, top->port)) {
+  const auto parameter = top ? BranchParameter::parse(top->branch) : std::nullopt;
+  const bool is_ours = top && is_myself(top->host, top->port);
+  if (!cseq || (!is_ours && !parameter)) {
     ++counters_.stray_responses;  // 18.1.2: not sent for a request of ours
     return;
   }
   context.kind = RouteKind::Reply;
   context.status = frame.message.status();
-  if (listener_ && top->branch.starts_with(local_branch_prefix))
+  if (listener_ && is_ours && top->branch.starts_with(local_branch_prefix))
     return listener_->on_local_response(top->branch, frame.message.status(), now);
 
-  const auto parameter = BranchParameter::parse(top->branch);
   bool known = parameter && load(store::RecordId{parameter->record}, frame.work) && frame.work.header.nonce == parameter->nonce &&
                parameter->branch < frame.work.header.branch_count;
-  if (!known && routes_ && parameter) {
+  if (!known && routes_ && parameter && is_ours) {
     const auto revived = revived_id(*parameter);
     known = revived && load(*revived, frame.work) && parameter->branch < frame.work.header.branch_count;
     if (!known) {
@@ -119,6 +138,10 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
       if (recovery == Recovery::Done) return;
       known = recovery == Recovery::Revived;
     }
+  }
+  if (!is_ours && (!known || !was_sent_as(*top, read(frame.work, frame.work.branches[parameter->branch].request)))) {
+    ++counters_.stray_responses;
+    return;
   }
   if (known) {
     // The connection that the peer answers by is the one of this branch: its ACK and CANCEL leave by it.
@@ -163,6 +186,7 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
     if (late && status >= 200 && status < 300) forward_response_stateless(frame);
     return;
   }
+  observer_->on_branch_response(work.branches[index].destination, status);
   if (status == 100 && !first_provisional && !work.emit) return;
   if (row->actions & transaction::PassUp) {
     if (work.header.context) {

@@ -3,6 +3,7 @@
 
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
+#include "proxy/server_list.hpp"
 
 namespace perdure::proxy {
 
@@ -30,6 +31,10 @@ std::vector<TransactionView> Proxy::Impl::transactions(std::size_t limit, Time n
         const auto& branch = work.branches[i];
         FrameScope inner(*this, unused);
         TransactionView::Branch one{{}, branch.destination.text(), std::string(name(branch.state)), branch.status};
+        if (branch.located == transaction::Located::Waiting) {
+          one.destination = name_of_servers(read(work, branch.server_name));
+          one.state = "Locating";
+        }
         if (inner.frame.message.parse(read(work, branch.request))) one.uri = inner.frame.message.request_uri();
         view.branches.push_back(std::move(one));
       }
@@ -55,6 +60,15 @@ std::vector<std::size_t> Proxy::Impl::count_armed(std::uint32_t index, std::span
         counts[i] += *armed == names[i];
   });
   return counts;
+}
+
+std::size_t Proxy::Impl::count_unanswered(std::uint32_t index) const {
+  std::size_t count = 0;
+  const std::uint32_t partition = worker_ + index * worker_count_;
+  if (partition < store_.partition_count())
+    store_.partition(partition).for_each<TransactionHeader>(
+        [&](store::RecordId, const TransactionHeader& header) { count += header.status < 200; });
+  return count;
 }
 
 }  // namespace perdure::proxy

@@ -45,22 +45,31 @@ bool Proxy::Impl::begin_local(Work& work, std::uint32_t partition, sip::Method m
   return work.created;
 }
 
-bool Proxy::Impl::start_local(Work& work, sip::Method method, const NextHop& hop, std::string_view text, Outputs& outputs, Time now) {
+bool Proxy::Impl::start_local(Work& work, sip::Method method, const NextHop& hop, const NamedHop* named, std::string_view text,
+                              Outputs& outputs, Time now) {
   transaction::Branch& branch = work.branches[0];
   branch = {};
   branch.destination = hop.address;
   branch.socket_key = socket_keys_[hop.socket];
   branch.transport = hop.transport;
-  if (sip::is_secure(hop.transport)) branch.server_name = write(work, hop.server_name);
+  if (named)
+    (void)keep_servers(work, branch, *named);
+  else if (sip::is_secure(hop.transport))
+    branch.server_name = write(work, hop.server_name);
   branch.request = write(work, text);
   branch.state = State::Trying;
-  branch.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
-  if (!is_reliable(hop.transport)) branch.retransmit_at = now + options_.t1;
-  branch.expire_at = now + 64 * options_.t1;  // Timer F
   work.header.method = method;
   work.header.branch_count = 1;
-  work.emit |= transaction::pending_request(0);
-  if (branch.request && commit(work, outputs)) {
+  bool sendable = branch.request && !work.no_room;
+  if (named && named->waits) {
+    sendable = sendable && await_servers(work, 0, named->destination, now);
+  } else {
+    branch.interval_ms = static_cast<std::uint32_t>(options_.t1 / 1ms);
+    if (!is_reliable(hop.transport)) branch.retransmit_at = now + options_.t1;
+    branch.expire_at = now + 64 * options_.t1;  // Timer F
+    work.emit |= transaction::pending_request(0);
+  }
+  if (sendable && commit(work, outputs)) {
     ++counters_.branches;
     return true;
   }
@@ -81,13 +90,15 @@ int Proxy::Impl::send_request(RoutingContext& context, const LocalRequest& reque
   sip::Message& given = frame.message;
   if (!given.parse(text) || !given.from() || !given.to()) return -1;
 
-  std::optional<NextHop> hop;
   const std::uint16_t socket = socket_named(request.socket).value_or(0);
-  if (const auto next = sip::Uri::parse(request.next_hop); next && !request.next_hop.empty())
-    hop = resolve(*next, socket);
-  else
-    hop = resolve(*uri, socket);
-  if (!hop) return -1;
+  const auto given_next = sip::Uri::parse(request.next_hop);
+  const sip::Uri& next = given_next && !request.next_hop.empty() ? *given_next : *uri;
+  auto hop = resolve(next, socket);
+  std::optional<NamedHop> named;
+  if (!hop) {
+    if (!(named = look_up(next, socket, given.call_id(), context.now))) return -1;
+    hop = named->hop;
+  }
 
   // Its answers come to the worker of its Call-ID: one that is ours.
   std::string call_id(given.call_id());
@@ -131,15 +142,19 @@ int Proxy::Impl::send_request(RoutingContext& context, const LocalRequest& reque
     discard(work);
     return -1;
   }
-  return start_local(work, method, *hop, out, *context.outputs, context.now) ? 1 : -1;
+  return start_local(work, method, *hop, named ? &*named : nullptr, out, *context.outputs, context.now) ? 1 : -1;
 }
 
 int Proxy::Impl::replicate(RoutingContext& context, std::string_view uri) {
   const auto parsed = sip::Uri::parse(uri);
   const auto method = context.message->method();
   if (!parsed || !can_be_ours(method) || validate(context).code) return -1;
-  const auto hop = resolve(*parsed, context.received->socket);
-  if (!hop) return -1;
+  auto hop = resolve(*parsed, context.received->socket);
+  std::optional<NamedHop> named;
+  if (!hop) {
+    if (!(named = look_up(*parsed, context.received->socket, context.message->call_id(), context.now))) return -1;
+    hop = named->hop;
+  }
   FrameScope scope(*this, *context.outputs);
   Frame& frame = scope.frame;
   if (!begin_local(frame.work, partition_of(context.received->bytes, store_.partition_count()), method, context.now)) return -1;
@@ -148,7 +163,7 @@ int Proxy::Impl::replicate(RoutingContext& context, std::string_view uri) {
   frame.edits = *context.edits;
   frame.scratch.clear();
   write_forwarded(context, context.target, *hop, {branch.data(), branch.size()}, frame.edits, 0, frame.scratch);
-  return start_local(frame.work, method, *hop, frame.scratch, *context.outputs, context.now) ? 1 : -1;
+  return start_local(frame.work, method, *hop, named ? &*named : nullptr, frame.scratch, *context.outputs, context.now) ? 1 : -1;
 }
 
 int RoutingContext::send_request(const LocalRequest& request) {

@@ -41,24 +41,39 @@ std::optional<NextHop> Proxy::Impl::resolve(const sip::Uri& uri, std::uint16_t p
   return hop;
 }
 
+namespace {
+
 // 16.6 item 7: a destination set on purpose, else the top Route, else the Request-URI.
-std::optional<NextHop> Proxy::Impl::next_hop(const RoutingContext& context, const Target& target) const {
-  const std::uint16_t preferred = target.socket_key ? socket_from(target.socket_key, context.received->socket) : context.received->socket;
-  const auto resolve_text = [&](std::string_view text) -> std::optional<NextHop> {
+template <class Hop, class Use>
+std::optional<Hop> of_next_uri(const RoutingContext& context, const Target& target, Use&& use) {
+  const auto use_text = [&](std::string_view text) -> std::optional<Hop> {
     const auto uri = sip::Uri::parse(text);
-    return uri ? resolve(*uri, preferred) : std::nullopt;
+    return uri ? use(*uri) : std::nullopt;
   };
-  if (!target.destination_uri.empty()) return resolve_text(target.destination_uri);
+  if (!target.destination_uri.empty()) return use_text(target.destination_uri);
   if (context.request_uri_route.empty()) {
     std::size_t index = 0;
     for (const auto& value : context.message->values(sip::HeaderName::Route)) {
       if (index++ != context.routes_removed) continue;
       const auto address = sip::NameAddr::parse(value.text);
-      return address ? resolve_text(address->uri) : std::nullopt;
+      return address ? use_text(address->uri) : std::nullopt;
     }
   }
-  if (!target.uri.empty()) return resolve_text(target.uri);
-  return context.message->uri() ? resolve(*context.message->uri(), preferred) : std::nullopt;
+  if (!target.uri.empty()) return use_text(target.uri);
+  return context.message->uri() ? use(*context.message->uri()) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<NextHop> Proxy::Impl::next_hop(const RoutingContext& context, const Target& target) const {
+  const std::uint16_t preferred = target.socket_key ? socket_from(target.socket_key, context.received->socket) : context.received->socket;
+  return of_next_uri<NextHop>(context, target, [&](const sip::Uri& uri) { return resolve(uri, preferred); });
+}
+
+std::optional<NamedHop> Proxy::Impl::named_hop(const RoutingContext& context, const Target& target) const {
+  const std::uint16_t preferred = target.socket_key ? socket_from(target.socket_key, context.received->socket) : context.received->socket;
+  return of_next_uri<NamedHop>(context, target,
+                               [&](const sip::Uri& uri) { return look_up(uri, preferred, context.message->call_id(), context.now); });
 }
 
 std::optional<std::uint16_t> Proxy::Impl::socket_named(std::string_view text) const {
@@ -100,14 +115,17 @@ bool Proxy::Impl::switch_to_tcp(NextHop& hop, std::string& text) const {
   return true;
 }
 
-bool Proxy::Impl::set_top_via_socket(std::string& text, const LocalSocket& socket) {
+bool Proxy::Impl::set_top_via_socket(std::string& text, const LocalSocket& socket) const {
   sip::Message message;
   if (!message.parse(text)) return false;
   const sip::Via* via = message.top_via();
   if (!via) return false;
+  // What a script has written there (set_advertised_address) stays.
+  const bool is_ours = std::ranges::any_of(
+      options_.sockets, [&](const LocalSocket& one) { return one.advertised_host == via->host && one.advertised_port == via->port; });
   std::string value = "SIP/2.0/";
-  value.append(via_name(socket.transport)).append(" ").append(socket.advertised_host).append(":");
-  value.append(std::to_string(socket.advertised_port)).append(via->params);
+  value.append(via_name(socket.transport)).append(" ").append(is_ours ? std::string_view(socket.advertised_host) : via->host).append(":");
+  value.append(std::to_string(is_ours ? socket.advertised_port : via->port)).append(via->params);
   const auto begin = static_cast<std::size_t>(via->text.data() - message.bytes().data()), size = via->text.size();
   text.replace(begin, size, value);
   return true;

@@ -19,6 +19,8 @@ struct Send {
   std::uint64_t connection = 0;
   // For a new connection: the name that the peer's certificate must have (RFC 5922), empty: its address.
   std::string_view server_name = {};
+  bool may_connect = true;  // false: not over a new connection
+  bool closes = false;      // the connection ends when it has left
 };
 
 // Owns the bytes that no store blob holds. Reused from batch to batch: chunks are kept, so the steady state allocates nothing.

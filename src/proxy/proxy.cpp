@@ -32,7 +32,11 @@ Proxy::Impl::Impl(Proxy& self, const ProxyOptions& options, const Stores& stores
       runner_(runner),
       random_(random) {
   PERDURE_ASSERT(!routes_ || routes_->partition_count() == store_.partition_count());
-  for (const auto& socket : options_.sockets) socket_keys_.push_back(socket.key());
+  for (const auto& socket : options_.sockets) {
+    socket_keys_.push_back(socket.key());
+    // Nobody can connect to a browser.
+    if (socket.transport != Transport::Ws && socket.transport != Transport::Wss) reach_.add(socket.transport, socket.address.family);
+  }
 }
 
 std::vector<store::KindInfo> store_kinds() {
@@ -92,6 +96,9 @@ void Proxy::set_local_listener(LocalListener* listener) {
 void Proxy::set_neighbours(Neighbours neighbours) {
   impl_->neighbours_ = std::move(neighbours);
 }
+void Proxy::set_mailbox(Mailbox& mailbox) {
+  impl_->mailbox_ = &mailbox;
+}
 const ProxyCounters& Proxy::counters() const {
   return impl_->counters_;
 }
@@ -104,11 +111,23 @@ std::vector<TransactionView> Proxy::transactions(std::size_t limit, Time now) co
 std::vector<std::size_t> Proxy::count_armed(std::uint32_t index, std::span<const std::string> names) const {
   return impl_->count_armed(index, names);
 }
+std::size_t Proxy::count_unanswered(std::uint32_t index) const {
+  return impl_->count_unanswered(index);
+}
+void Proxy::set_drain(const Drain& drain) {
+  impl_->drain_ = drain;
+}
+const Drain& Proxy::drain() const {
+  return impl_->drain_;
+}
 const ProxyOptions& Proxy::options() const {
   return impl_->options_;
 }
 void Proxy::set_record_mark(std::uint32_t* mark) {
   impl_->record_mark_ = mark;
+}
+void Proxy::set_observer(Observer& observer) {
+  impl_->observer_ = &observer;
 }
 
 bool Proxy::run_event(const ScriptEvent& event, Time now, Outputs& outputs) {

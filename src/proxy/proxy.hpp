@@ -10,12 +10,30 @@
 
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "locate/servers.hpp"
+#include "proxy/drain.hpp"
+#include "proxy/observer.hpp"
 #include "proxy/outputs.hpp"
 #include "proxy/received.hpp"
 #include "proxy/route_runner.hpp"
 #include "store/store.hpp"
 
+namespace perdure::locate {
+class BlockList;
+class Names;
+}  // namespace perdure::locate
+
 namespace perdure::proxy {
+
+// How requests to host names find their servers (RFC 3263).
+struct Locating {
+  locate::Names* names = nullptr;        // null: nobody is asked, such requests are answered with 478. Outlives the proxy's inputs.
+  locate::BlockList* blocked = nullptr;  // servers that have failed of late; null: they are not remembered
+  locate::Policy policy;
+  Duration timeout = 5s;       // for all questions about one name
+  bool failover = true;        // the next server takes over when one fails
+  Duration blocked_for = 60s;  // how long one that has failed comes after the others
+};
 
 // What of the transactions survives the engine ([state] persist).
 enum class Persist : std::uint8_t { Full, Routes, Off };
@@ -37,6 +55,7 @@ struct ProxyOptions {
   std::uint32_t waiting_max = 10'000;    // runs of routes that may wait at a time, of each worker
   std::uint32_t udp_request_max = 1300;  // bytes; larger requests go by TCP where that is possible (RFC 3261 18.1.1), 0: never
   std::uint32_t max_breadth = 60;        // RFC 5393 for requests that carry no Max-Breadth
+  Locating locating;
   std::string server_header = "Perdure";
   std::string local_request_route;  // function of the script that sees requests of our own before they leave; empty: none
   Accounting accounting;
@@ -51,8 +70,8 @@ struct ProxyCounters {
   std::uint64_t requests = 0, responses = 0, malformed = 0, retransmissions_absorbed = 0, stray_responses = 0, transactions_created = 0,
                 transactions_recovered = 0, branches = 0, cancels = 0, stateless = 0, script_errors = 0, store_full = 0,
                 resent_after_attach = 0, routed_again = 0, undelivered_requests = 0, undelivered_responses = 0, udp_fallbacks = 0,
-                waits = 0, waits_timed_out = 0, waits_refused = 0, events = 0, accounted = 0, responses_2xx = 0, responses_3xx = 0,
-                responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
+                waits = 0, waits_timed_out = 0, waits_refused = 0, drain_refusals = 0, names_waited = 0, names_failed = 0, next_servers = 0,
+                events = 0, accounted = 0, responses_2xx = 0, responses_3xx = 0, responses_4xx = 0, responses_5xx = 0, responses_6xx = 0;
 };
 
 // One open transaction as `perdure calls` shows it.
@@ -126,6 +145,8 @@ class Proxy {
   // How what concerns a transaction of another worker gets there: `order` is to run in that worker's thread, between two messages.
   using Neighbours = std::function<void(std::uint32_t worker, std::function<void(Proxy&, Time, Outputs&)> order)>;
   void set_neighbours(Neighbours neighbours);
+  // How what name servers have said gets back into this proxy's thread; without it no request waits for them.
+  void set_mailbox(Mailbox& mailbox);
 
   [[nodiscard]] const ProxyCounters& counters() const;
   [[nodiscard]] std::size_t open_transactions() const;
@@ -134,9 +155,16 @@ class Proxy {
   // How many unanswered transactions of this worker's `index`-th partition will call these routes of the script; a partition at a time,
   // because calls wait meanwhile.
   [[nodiscard]] std::vector<std::size_t> count_armed(std::uint32_t index, std::span<const std::string> names) const;
+  // The same of transactions without a final response: the calls that are being set up, and requests on their way.
+  [[nodiscard]] std::size_t count_unanswered(std::uint32_t index) const;
   [[nodiscard]] const ProxyOptions& options() const;
+  // From now on; what is refused stands in drain.cpp.
+  void set_drain(const Drain& drain);
+  [[nodiscard]] const Drain& drain() const;
   // The record in work, RecordId::none between inputs: the suspect when the engine dies here.
   void set_record_mark(std::uint32_t* mark);
+  // Outlives the proxy; without one nobody is told.
+  void set_observer(Observer& observer);
 
   class Impl;
 

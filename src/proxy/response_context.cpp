@@ -5,6 +5,7 @@
 
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
+#include "proxy/delivery.hpp"
 
 namespace perdure::proxy {
 
@@ -58,6 +59,8 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
   const std::uint16_t status = context.status;  // as a reply route may have changed it, within its class
   if (header.switches & transaction::local) {   // nobody upstream
     branch.status = status;
+    if (status == 503) branch.response = write(work, frame.message.bytes());
+    if (status >= 300) branch_failed(work, now, context);
     return;
   }
   if (branch.timed_out && (status < 200 || status >= 300)) {
@@ -110,7 +113,8 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     cancel_branches(work, now, index);
   }
   const auto send_now = [&] {
-    context.outputs->send({context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection, {}});
+    const Send send{context.outputs->copy(frame.scratch), header.reply_to, socket_from(header.socket_key), header.connection, {}};
+    context.outputs->send(to_caller(send, header.switches, status));
   };
   if (status < 200 || header.method != sip::Method::Invite) {
     if (set_response(work, frame.scratch, status, now)) return;
@@ -125,6 +129,7 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
     if (header.state == State::Completed || header.state == State::Confirmed) return;
   }
   work.answer = &frame.message;
+  observe_response(work, status, now);
   header.status = status;
   header.response = {};
   server_event(work, Event::Send2xx, now);
@@ -134,7 +139,9 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
 // A branch has ended without success: the failure route decides when all have, then the best response goes upstream.
 void Proxy::Impl::branch_failed(Work& work, Time now, RoutingContext& cause) {
   auto& header = work.header;
-  if (header.status >= 200 || is_waiting(work.id) || (header.switches & transaction::local)) return;
+  if (header.status >= 200 || is_waiting(work.id)) return;
+  take_next_servers(work, now, *cause.outputs);
+  if (header.switches & transaction::local) return;
   run_branch_failure_routes(work, now, cause);
   for (std::size_t i = 0; i < header.branch_count; ++i)
     if (!is_over(work.branches[i])) return;
@@ -231,6 +238,8 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
     }
     return reply(context, 408, "Request Timeout");
   }
+  if (branch.unreachable && status == 478) return reply(context, 478, "Unresolvable destination");
+  if (branch.unreachable && status == 487) return reply(context, 487, "Request Terminated");
   if (branch.unreachable || (status == 503 && header.request))
     return reply(context, 500, "Server Internal Error");  // item 6: 503 speaks of that hop, not of us
 

@@ -104,16 +104,33 @@ std::optional<std::uint16_t> Proxy::Impl::socket_of(const sip::Uri& uri) const {
 }
 
 // 16.6 item 4: what the next hops are asked for as they see it, a sips URI for one. The side that is not secure cannot be reached by sips.
-static bool leaves_by_sips(const RoutingContext& context, const Target& target) {
+static bool leaves_by_sips(const sip::Message& request, std::string_view request_uri, std::size_t routes_removed) {
   const auto is_sips = [](std::string_view text) { return text.size() > 5 && equals_ignore_case(text.substr(0, 5), "sips:"); };
-  if (is_sips(target.uri.empty() ? context.message->request_uri() : std::string_view(target.uri))) return true;
+  if (is_sips(request_uri)) return true;
   std::size_t index = 0;
-  for (const auto& value : context.message->values(sip::HeaderName::Route)) {
-    if (index++ != context.routes_removed) continue;
+  for (const auto& value : request.values(sip::HeaderName::Route)) {
+    if (index++ != routes_removed) continue;
     const auto address = sip::NameAddr::parse(value.text);
     return address && is_sips(address->uri);
   }
   return false;
+}
+
+void Proxy::Impl::append_own_route(std::uint16_t index, bool sips, std::string& out) const {
+  const auto& socket = options_.sockets[index];
+  out += sips ? "<sips:" : "<sip:";
+  out += socket.advertised_host;
+  if (socket.advertised_port != sip::default_port(socket.transport)) {
+    out += ':';
+    out += std::to_string(socket.advertised_port);
+  }
+  if (sips) {
+    if (socket.transport == Transport::Wss) out += ";transport=ws";
+  } else if (socket.transport != Transport::Udp) {
+    out += ";transport=";
+    out += name(socket.transport);
+  }
+  out += ";lr";
 }
 
 void Proxy::Impl::append_record_route(const RoutingContext& context, const Target& target, std::uint16_t out_socket,
@@ -123,22 +140,12 @@ void Proxy::Impl::append_record_route(const RoutingContext& context, const Targe
   const auto* to = context.message->to();
   const auto recorded = sip::find_param(context.route_params, "ftag");
   const std::string_view tag = to && recorded && !to->tag.empty() && *recorded == to->tag ? to->tag : from ? from->tag : std::string_view{};
+  const std::string_view request_uri = target.uri.empty() ? context.message->request_uri() : std::string_view(target.uri);
   const auto line = [&](std::uint16_t index, bool doubled) {
-    const auto& socket = options_.sockets[index];
-    const bool sips = sip::is_secure(socket.transport) && leaves_by_sips(context, target);
-    out += sips ? "Record-Route: <sips:" : "Record-Route: <sip:";
-    out += socket.advertised_host;
-    if (socket.advertised_port != sip::default_port(socket.transport)) {
-      out += ':';
-      out += std::to_string(socket.advertised_port);
-    }
-    if (sips) {
-      if (socket.transport == Transport::Wss) out += ";transport=ws";
-    } else if (socket.transport != Transport::Udp) {
-      out += ";transport=";
-      out += name(socket.transport);
-    }
-    out += ";lr";
+    out += "Record-Route: ";
+    append_own_route(
+        index, sip::is_secure(options_.sockets[index].transport) && leaves_by_sips(*context.message, request_uri, context.routes_removed),
+        out);
     if (doubled) out += ";r2=on";
     if (!tag.empty()) {
       out += ";ftag=";
@@ -151,6 +158,30 @@ void Proxy::Impl::append_record_route(const RoutingContext& context, const Targe
   const bool doubled = in_socket != out_socket;
   line(out_socket, doubled);
   if (doubled) line(in_socket, true);
+}
+
+void Proxy::Impl::move_record_route(std::string& text, std::uint16_t in_socket, std::uint16_t from, std::uint16_t to) const {
+  constexpr std::string_view name = "Record-Route: ", doubled = ";r2=on";
+  sip::Message message;
+  if (from == to || !message.parse(text)) return;
+  const bool sips = leaves_by_sips(message, message.request_uri(), 0);
+  const auto own_route = [&](std::uint16_t socket) {
+    std::string route;
+    append_own_route(socket, sips && sip::is_secure(options_.sockets[socket].transport), route);
+    return route;
+  };
+  const auto headers = message.headers();
+  const auto first = std::ranges::find(headers, sip::HeaderName::RecordRoute, &sip::HeaderField::name);
+  if (first == headers.end() || !message.value(*first).starts_with(own_route(from))) return;
+  const bool was_doubled = from != in_socket;
+  if (was_doubled && (std::next(first) == headers.end() || std::next(first)->name != sip::HeaderName::RecordRoute)) return;
+  std::string rest(message.value(*first).substr(own_route(from).size()));
+  if (was_doubled && rest.starts_with(doubled)) rest.erase(0, doubled.size());
+  std::string lines(name);
+  if (to != in_socket) lines.append(own_route(to)).append(doubled).append(rest).append("\r\n").append(name);
+  lines.append(own_route(in_socket)).append(to != in_socket ? doubled : "").append(rest).append("\r\n");
+  const auto begin = first->begin, end = (was_doubled ? std::next(first) : first)->end;
+  text.replace(begin, end - begin, lines);
 }
 
 }  // namespace perdure::proxy

@@ -104,9 +104,9 @@ bool Proxy::Impl::write_route(Work& work, std::size_t index, State state, Output
   const auto id = partition.reserve<RouteHeader>();
   if (id == store::RecordId::none) return false;
   route.text = partition.write(text);
-  const auto server_name = read(work, branch.server_name);
-  if (!server_name.empty()) route.server_name = partition.write(server_name);
-  if (!route.text || (!server_name.empty() && !route.server_name)) {
+  const auto name_of_server = server_name(work, branch);
+  if (!name_of_server.empty()) route.server_name = partition.write(name_of_server);
+  if (!route.text || (!name_of_server.empty() && !route.server_name)) {
     if (route.text) partition.abandon(route.text);
     partition.unreserve(id);
     return false;
@@ -121,7 +121,7 @@ bool Proxy::Impl::update_routes(Work& work, Outputs& outputs) {
   auto& partition = routes_->partition(work.partition);
   for (std::size_t i = 0; i < work.header.branch_count; ++i) {
     const Branch& branch = work.branches[i];
-    const State wanted = route_state(branch.state);
+    const State wanted = branch.located == transaction::Located::Waiting ? State::None : route_state(branch.state);
     const auto known = route_ids_.find(branch_key(work.id, i));
     if (known == route_ids_.end()) {
       if ((wanted == State::Calling || wanted == State::Proceeding) && !write_route(work, i, wanted, outputs)) {

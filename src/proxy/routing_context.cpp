@@ -20,6 +20,8 @@ void RoutingContext::reset() {
   more_targets.clear();
   flags = 0;
   force_rport = local_rport = record_route = false;
+  advertised_host.clear();
+  advertised_port = 0;
   max_forwards_added = 70;
   record_route_params.clear();
   route_params.clear();
@@ -99,6 +101,10 @@ int RoutingContext::stateless_reply(std::uint16_t code, std::string_view reason)
 
 int RoutingContext::send_reply(std::uint16_t code, std::string_view reason) {
   return work ? reply(code, reason) : stateless_reply(code, reason);
+}
+
+int RoutingContext::refuse_by_drain() {
+  return proxy.impl_->refuse_by_drain(*this);
 }
 
 int RoutingContext::process_max_forwards(std::uint32_t added) {

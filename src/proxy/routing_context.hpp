@@ -70,6 +70,8 @@ class RoutingContext {
   std::uint32_t flags = 0;           // message flags, kept with the transaction
   bool force_rport = false;
   bool local_rport = false;                    // add_local_rport: our own Via asks the next hop for rport (RFC 3581)
+  std::string advertised_host;                 // set_advertised_address: in our Via; empty: that of the socket
+  std::uint16_t advertised_port = 0;           // set_advertised_port; 0: that of the socket
   std::uint8_t max_forwards_added = 70;        // what a request leaves with that came without Max-Forwards (RFC 3261 16.6 item 3)
   bool record_route = false;                   // rr.record_route was called
   std::string record_route_params;             // rr.add_rr_param, e.g. ";ftag=x;lb=yes"
@@ -133,6 +135,7 @@ class RoutingContext {
   int reply(std::uint16_t code, std::string_view reason);            // tm.t_reply
   int stateless_reply(std::uint16_t code, std::string_view reason);  // sl.sl_send_reply
   int send_reply(std::uint16_t code, std::string_view reason);       // sl.send_reply: stateful when there is a transaction
+  int refuse_by_drain();                                             // drain.reject: answers as the server itself would
   int forward();                                                     // stateless forwarding, RFC 3261 16.11
   int loose_route();                                                 // rr.loose_route
   int account(std::string_view comment);                             // acc.acc_log_request: 1
@@ -182,6 +185,12 @@ class RoutingContext {
   // true when host (and port, 0: any) is one of our addresses or aliases
   [[nodiscard]] bool is_myself(std::string_view host, std::uint16_t port) const;
   [[nodiscard]] bool is_myself_uri(std::string_view uri) const;
+  [[nodiscard]] std::string_view advertised_host_of(const LocalSocket& socket) const {
+    return advertised_host.empty() ? socket.advertised_host : advertised_host;
+  }
+  [[nodiscard]] std::uint16_t advertised_port_of(const LocalSocket& socket) const {
+    return advertised_port ? advertised_port : socket.advertised_port;
+  }
 
  private:
   [[nodiscard]] bool can_replace_message() const;

@@ -164,6 +164,15 @@ void Proxy::Impl::build_reply(const Work& work, const sip::Message& request, std
                       headers, body, text_, out);
 }
 
+void Proxy::Impl::observe_response(const Work& work, std::uint16_t code, Time now) {
+  const auto& header = work.header;
+  if (header.status >= 200) return;
+  if (code >= 200)
+    observer_->on_final_response(header.method, code, now - header.created);
+  else if (code >= 180 && header.status < 180 && header.method == sip::Method::Invite)
+    observer_->on_ringing(now - header.created);
+}
+
 bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t code, Time now) {
   const auto blob = write(work, bytes);
   if (!blob) {
@@ -171,6 +180,7 @@ bool Proxy::Impl::set_response(Work& work, std::string_view bytes, std::uint16_t
     if (code >= 200) work.header.expire_at = now + answer_again_after;
     return false;
   }
+  observe_response(work, code, now);
   work.header.response = blob;
   work.header.status = code;
   server_event(work, code < 200 ? Event::Send1xx : code < 300 ? Event::Send2xx : Event::Send3xxTo6xx, now);

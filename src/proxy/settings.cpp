@@ -32,7 +32,7 @@ Time Proxy::Impl::final_response_deadline(const Work& work, const TimerSettings&
 void Proxy::Impl::restart_timers(Work& work, const TimerSettings& timers, Time now) {
   const bool invite = work.header.method == sip::Method::Invite;
   for (Branch& branch : std::span(work.branches.data(), work.header.branch_count)) {
-    if (branch.cancel_state != State::None) continue;
+    if (branch.cancel_state != State::None || branch.located == transaction::Located::Waiting) continue;
     if (branch.state == State::Calling || branch.state == State::Trying || (!invite && branch.state == State::Proceeding))
       branch.expire_at = first_response_deadline(work, timers, now);
     else if (branch.state == State::Proceeding)

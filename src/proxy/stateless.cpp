@@ -4,6 +4,7 @@
 
 #include "base/checksum.hpp"
 #include "proxy/core.hpp"
+#include "proxy/delivery.hpp"
 #include "sip/builder.hpp"
 #include "sip/params.hpp"
 
@@ -16,30 +17,37 @@ int Proxy::Impl::forward_stateless(RoutingContext& context) {
     return -1;
   }
   const auto hop = next_hop(context, context.target);
-  if (!hop) {
-    reply_stateless(context, 478, "Unresolvable destination");
-    return -1;
-  }
+  return hop ? forward_stateless_to(context, *hop, hop->server_name) : forward_stateless_by_name(context);
+}
+
+bool Proxy::Impl::would_come_back(sip::Method method, const NextHop& hop) const {
+  if (method != sip::Method::Cancel && method != sip::Method::Ack) return false;  // 16.3 item 4 is about branches
+  return std::ranges::any_of(options_.sockets, [&](const LocalSocket& socket) { return socket.address == hop.address; });
+}
+
+int Proxy::Impl::forward_stateless_to(RoutingContext& context, const NextHop& hop, std::string_view server_name) {
   const auto method = context.message->method();
-  const bool to_ourselves =
-      std::ranges::any_of(options_.sockets, [&](const LocalSocket& socket) { return socket.address == hop->address; });
-  if (to_ourselves && (method == sip::Method::Cancel || method == sip::Method::Ack)) {
-    // It would come back as long as Max-Forwards lasts: these two have no loop detection of their own (16.3 item 4 is about branches).
+  if (would_come_back(method, hop)) {
     context.finished = true;
     return method == sip::Method::Ack ? -1 : reply_stateless(context, 481, "Call/Transaction Does Not Exist");
   }
-  const auto branch = transaction::stateless_branch(*context.message, options_.secret);
   FrameScope scope(*this, *context.outputs);
   auto& text = scope.frame.scratch;
   text.clear();
-  sip::Edits& edits = scope.frame.edits;
-  edits = *context.edits;
-  write_forwarded(context, context.target, *hop, {branch.data(), branch.size()}, edits, 0, text);
+  write_stateless(context, hop, text);
   ++counters_.stateless;
   context.finished = true;
-  context.outputs->send({context.outputs->copy(text), hop->address, hop->socket, 0,
-                         sip::is_secure(hop->transport) ? context.outputs->copy(hop->server_name) : ""});
+  const Send send{context.outputs->copy(text), hop.address, hop.socket, 0,
+                  sip::is_secure(hop.transport) ? context.outputs->copy(server_name) : ""};
+  context.outputs->send(to_next_hop(send, context.switches));
   return 1;
+}
+
+void Proxy::Impl::write_stateless(RoutingContext& context, const NextHop& hop, std::string& out) {
+  const auto branch = transaction::stateless_branch(*context.message, options_.secret);
+  sip::Edits& edits = context.frame->branch_edits;
+  edits = *context.edits;
+  write_forwarded(context, context.target, hop, {branch.data(), branch.size()}, edits, 0, out);
 }
 
 // 16.11: a response whose transaction is not here goes where the next Via says.
@@ -110,6 +118,7 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   // A Via that cannot be read is sent back as it came, to where it came from.
   const sip::Via* top = request.top_via();
   if (request.count(sip::HeaderName::Via) == 0) return -1;
+  observer_->on_stateless_reply(code);
   FrameScope scope(*this, *context.outputs);
   auto& text = scope.frame.scratch;
   text.clear();
@@ -124,11 +133,12 @@ int Proxy::Impl::reply_stateless(RoutingContext& context, std::uint16_t code, st
   if (!context.reply_body.empty()) lines_.append("Content-Type: ").append(context.reply_content_type).append("\r\n");
   sip::build_response(request, code, reason, code == 100 ? std::string_view{} : std::string_view(tag, static_cast<std::size_t>(end - tag)),
                       lines_, context.reply_body, text_, text);
-  context.outputs->send({context.outputs->copy(text),
-                         reply_address(request, *context.received, context.force_rport),
-                         context.received->socket,
-                         context.received->connection,
-                         {}});
+  const Send send{context.outputs->copy(text),
+                  reply_address(request, *context.received, context.force_rport),
+                  context.received->socket,
+                  context.received->connection,
+                  {}};
+  context.outputs->send(to_caller(send, context.switches, code));
   return 1;
 }
 

@@ -56,12 +56,18 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
     }
     for (std::size_t i = 0; i < header.branch_count; ++i) {
       Branch& branch = work.branches[i];
+      if (branch.located == transaction::Located::Waiting) {
+        failed |= !go_on_waiting(work, i, now);
+        continue;
+      }
       if (branch.expire_at <= now) {
         const transaction::Row* row = nullptr;
         client_event(work, i, Event::TimerExpire, now, &row);
         if (row && (row->actions & transaction::TimedOut)) {
           const bool ringing = row->state == State::Proceeding && header.method == sip::Method::Invite;
           const auto timers = timers_of(work);
+          if (row->state == State::Proceeding && branch.located != transaction::Located::No)
+            branch.located = transaction::Located::Spent;  // it has answered: this is not for another server
           const bool by_script = timers.fr_inv_ms || end_of_life(work, timers) <= now;
           if (ringing && branch.cancel_state == State::None) {
             send_cancel(work, i, now);  // 16.8: Timer C cancels the branch, its 487 or 64*T1 ends it
@@ -72,6 +78,7 @@ void Proxy::Impl::on_record_due(store::RecordId id, Time now, Outputs& outputs) 
           }
           branch.status = 408;
           branch.timed_out = 1;
+          observer_->on_branch_timeout(branch.destination);
           branch.cancel_wanted = 0;
           if (branch.state == State::Terminated) branch.expire_at = branch.retransmit_at = never;
           failed = true;

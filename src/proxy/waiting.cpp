@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "base/logging.hpp"
 #include "proxy/core.hpp"
 
 namespace perdure::proxy {
@@ -68,6 +69,8 @@ bool Proxy::Impl::resume(std::uint64_t id, bool timed_out, Time now, Outputs& ou
   context.now = now;
   context.outputs = &outputs;
   if (timed_out) ++counters_.waits_timed_out;
+  const std::string call_id(frame.message.call_id());  // the script may write the message anew
+  const log::CallScope call(call_id);
   if (record_mark_) *record_mark_ = context.transaction.value;
   const bool had_transaction = context.transaction != store::RecordId::none;
   if (had_transaction && (!load(context.transaction, frame.work) || frame.work.header.nonce != wait.nonce)) {

@@ -18,6 +18,15 @@ namespace perdure::transaction {
 
 inline constexpr std::size_t branches_max = 16;
 
+// Where a branch stands whose next hop is a host name (RFC 3263).
+enum class Located : std::uint8_t {
+  No,       // its next hop is an address
+  Waiting,  // it has not been sent: name servers are asked
+  More,     // it was sent to a server of that name, and another branch may take its place when that fails
+  Last,     // it was sent, and none will
+  Spent,    // it has answered or failed, and what follows from that for its servers is done
+};
+
 // A client transaction towards one target, and the client transaction of its CANCEL.
 struct Branch {
   SocketAddress destination;
@@ -42,11 +51,15 @@ struct Branch {
   store::BlobRef request;                // as sent; freed when nothing can need it again
   store::BlobRef response;               // final response as received, until the response context has chosen
   // Of reliable transports:
-  std::uint64_t connection = 0;           // that the peer has answered by: ACK and CANCEL leave by it, too. 0: any to `destination`
-  store::BlobRef server_name;             // the name that the peer's certificate must have, none: its address; as long as `request`
+  std::uint64_t connection = 0;  // that the peer has answered by: ACK and CANCEL leave by it, too. 0: any to `destination`
+  // The name that the peer's certificate must have, none: its address; as long as `request`. If it is `located`, a list of servers
+  // (proxy/server_list.hpp).
+  store::BlobRef server_name;
   std::uint32_t fallback_socket_key = 0;  // UDP socket, if TCP was chosen for the size of the request and cannot deliver it (18.1.1)
   Transport transport = Transport::Udp;   // that of the local socket
-  std::array<std::uint8_t, 3> reserved{};
+  Located located = Located::No;
+  std::uint8_t record_routed = 0;  // 1: our Record-Route stands in `request`
+  std::uint8_t reserved = 0;
 
   template <class F>
   void for_each_blob(F&& f) const {
@@ -81,6 +94,10 @@ enum Switch : std::uint16_t {
   accounted = 1 << 7,            // its line of accounting is made
   from_replaced = 1 << 8,        // replies get the From of the request again (KSR.uac)
   to_replaced = 1 << 9,          // and the To
+  no_reply_connect = 1 << 10,    // responses go over connections that there are, they open none (set_reply_no_connect)
+  reply_closes = 1 << 11,        // the final response ends its connection (set_reply_close)
+  no_forward_connect = 1 << 12,  // the same for what goes to branches (set_forward_no_connect, set_forward_close)
+  forward_closes = 1 << 13,
 };
 
 struct TransactionHeader {

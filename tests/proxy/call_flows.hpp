@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "locate/fake_names.hpp"
 #include "proxy/routing_context.hpp"
 #include "sim/proxy_node.hpp"
 #include "sim/user_agents.hpp"
@@ -22,10 +23,12 @@ class TestRoutes : public RouteRunner {
   enum class Fork { Parallel, Serial, ByQ, Replacing };  // Replacing: two in parallel, and for each that fails the next
   Fork fork = Fork::Serial;
   int gateways = 1;
-  Transport transport = Transport::Udp;  // towards them
-  bool early_transaction = false;        // t_newtran before t_relay
-  bool waits = false;                    // both routes wait a while before they relay
-  std::uint32_t ringing_ms = 0;          // t_set_fr: how long a gateway may ring; 0: as configured
+  Transport transport = Transport::Udp;                 // towards them
+  bool early_transaction = false;                       // t_newtran before t_relay
+  bool waits = false;                                   // both routes wait a while before they relay
+  std::uint32_t ringing_ms = 0;                         // t_set_fr: how long a gateway may ring; 0: as configured
+  enum class By : std::uint8_t { Address, Name, Set };  // Set: one name for all gateways, which the core tries in order
+  By by = By::Address;
   std::vector<int> failure_statuses;
 
   bool run(RoutingContext& context, RouteKind kind, std::string_view name) override {
@@ -49,7 +52,10 @@ class TestRoutes : public RouteRunner {
 
  private:
   [[nodiscard]] std::string gateway_uri(int index) const {
-    return "sip:bob@" + address(gateway_port + index).text() + (is_reliable(transport) ? ";transport=tcp" : "");
+    const std::string host = by == By::Address ? address(gateway_port + index).text()
+                             : by == By::Name  ? "gateway.example.test:" + std::to_string(gateway_port + index)
+                                               : "gateways.example.test";
+    return "sip:bob@" + host + (is_reliable(transport) ? ";transport=tcp" : "");
   }
 
   bool request(RoutingContext& context) {
@@ -114,6 +120,27 @@ struct Flow {
   bool early_transaction = false, waits = false;
   std::uint32_t ringing_ms = 0;
   Transport caller_transport = Transport::Udp, gateway_transport = Transport::Udp;
+  TestRoutes::By by = TestRoutes::By::Address;
+};
+
+// Answers after a while, and remembers nothing.
+class SlowNames final : public locate::FakeNames {
+ public:
+  SlowNames(sim::Network& network, std::size_t gateways) : network_(network) {
+    add_address("gateway.example.test", "127.0.0.1");
+    for (const std::string transport : {"_sip._udp.", "_sip._tcp."})
+      for (std::size_t i = 0; i < gateways; ++i)
+        add_service(transport + "gateways.example.test", static_cast<std::uint16_t>(i), static_cast<std::uint16_t>(gateway_port + i),
+                    "gateway.example.test");
+  }
+  bool search(Search search) override {
+    const bool begun = FakeNames::search(std::move(search));
+    network_.after(15ms, [this] { answer(false); });
+    return begun;
+  }
+
+ private:
+  sim::Network& network_;
 };
 
 struct Outcome {
@@ -146,18 +173,22 @@ inline Outcome run_flow(const Flow& flow, sim::CrashPlan plan, sim::NetworkOptio
   sim::Network network(seed, network_options);
   TestRoutes routes;
   routes.fork = flow.fork;
-  routes.gateways = static_cast<int>(flow.gateways.size());
+  routes.by = flow.by;
+  routes.gateways = flow.by == TestRoutes::By::Set ? 1 : static_cast<int>(flow.gateways.size());
+  SlowNames names(network, flow.gateways.size());
+  ProxyOptions options = proxy_options();
+  options.locating.names = &names;
   routes.early_transaction = flow.early_transaction;
   routes.waits = flow.waits;
   routes.transport = flow.gateway_transport;
   routes.ringing_ms = flow.ringing_ms;
-  sim::ProxyNode proxy(network, proxy_options(), routes, plan, persist);
+  sim::ProxyNode proxy(network, std::move(options), routes, plan, persist);
   std::vector<std::unique_ptr<sim::Gateway>> gateways;
   for (std::size_t i = 0; i < flow.gateways.size(); ++i) {
-    auto options = flow.gateways[i];
-    options.address = address(gateway_port + static_cast<int>(i));
-    options.transport = flow.gateway_transport;
-    gateways.push_back(std::make_unique<sim::Gateway>(network, options));
+    auto gateway = flow.gateways[i];
+    gateway.address = address(gateway_port + static_cast<int>(i));
+    gateway.transport = flow.gateway_transport;
+    gateways.push_back(std::make_unique<sim::Gateway>(network, gateway));
   }
   sim::CallerOptions caller_options;
   caller_options.address = address(caller_port);
@@ -246,6 +277,35 @@ inline std::vector<Flow> reliable_flows() {
       flow.gateway_transport = gateway;
       all.push_back(flow);
     }
+  return all;
+}
+
+// The same with gateways that have names, and with one name whose servers take over from each other.
+inline std::vector<Flow> named_flows() {
+  std::vector<Flow> all = flows();
+  for (Flow& flow : all) {
+    flow.name += ", by name";
+    flow.by = TestRoutes::By::Name;
+  }
+  using Fork = TestRoutes::Fork;
+  sim::GatewayOptions answers{{}, {{20ms, 180}, {300ms, 200}}, false};
+  sim::GatewayOptions rings{{}, {{20ms, 180}}, false};
+  sim::GatewayOptions fails{{}, {{20ms, 180}, {200ms, 503}}, false};
+  sim::GatewayOptions silent{};
+  const std::vector<Flow> sets = {
+      {"the servers of a name take over", Fork::Serial, never - Time{}, {fails, fails, answers}, {200}, 1},
+      {"all servers of a name fail", Fork::Serial, never - Time{}, {fails, fails}, {500}, 0},
+      {"cancelled at the second server of a name", Fork::Serial, 600ms, {fails, rings}, {487}, 0},
+      {"the first server of a name is silent", Fork::Serial, never - Time{}, {silent, answers}, {200}, 1},
+  };
+  for (Flow flow : sets) {
+    flow.by = TestRoutes::By::Set;
+    all.push_back(flow);
+    if (flow.gateways.front().answers.empty()) continue;  // that is for datagrams to be lost
+    flow.name += ", over connections";
+    flow.caller_transport = flow.gateway_transport = Transport::Tcp;
+    all.push_back(flow);
+  }
   return all;
 }
 

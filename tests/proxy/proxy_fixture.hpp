@@ -25,6 +25,7 @@ struct Sent {
   std::string text;
   std::uint64_t connection = 0;
   std::string server_name = {};
+  bool may_connect = true, closes = false;
 
   [[nodiscard]] std::string first_line() const { return text.substr(0, text.find("\r\n")); }
   // The value of the first header line of that name, empty if there is none.
@@ -184,7 +185,8 @@ class ProxyTest : public testing::Test, public RouteRunner {
   std::vector<Sent> collect() {
     std::vector<Sent> sent;
     for (const auto& send : outputs.sends())
-      sent.push_back({send.destination, send.socket, std::string(send.bytes), send.connection, std::string(send.server_name)});
+      sent.push_back({send.destination, send.socket, std::string(send.bytes), send.connection, std::string(send.server_name),
+                      send.may_connect, send.closes});
     outputs.clear();
     proxy->outputs_sent();
     return sent;

@@ -1,5 +1,6 @@
 // By what transport and from which socket a request leaves; which connection its responses, its ACK and its CANCEL take.
 #include "proxy/transport_fixture.hpp"
+#include "transaction/record.hpp"
 
 namespace perdure::proxy {
 namespace {
@@ -154,6 +155,34 @@ TEST_F(Connections, WhatMayNotHaveLeftGoesTheSameWayAfterADeath) {
   ASSERT_EQ(sent.size(), 2U);
   EXPECT_EQ(to_port(sent, gateway).socket, tcp);
   EXPECT_EQ(to_port(sent, caller).connection, caller_connection);
+}
+
+TEST_F(Connections, AreUsedAsTheScriptSaysAlsoAfterADeath) {
+  on_request = [](RoutingContext& context) {
+    (void)context.set_switch(transaction::no_reply_connect, true);
+    (void)context.set_switch(transaction::reply_closes, true);
+    (void)context.set_switch(transaction::no_forward_connect, true);
+    (void)context.set_switch(transaction::forward_closes, true);
+    (void)context.relay();
+  };
+  const auto sent = from_caller(tcp, request("INVITE", uri(";transport=tcp")));
+  const auto invite = to_port(sent, gateway);
+  EXPECT_FALSE(invite.may_connect);
+  EXPECT_TRUE(invite.closes);
+  EXPECT_FALSE(to_port(sent, caller).may_connect);
+  EXPECT_FALSE(to_port(sent, caller).closes) << "a provisional response";
+  start();
+  const auto failure = to_port(from_gateway(tcp, response(invite, 486)), caller);
+  EXPECT_FALSE(failure.may_connect);
+  EXPECT_TRUE(failure.closes);
+  // Without a transaction, too.
+  on_request = [](RoutingContext& context) {
+    (void)context.set_switch(transaction::no_reply_connect, true);
+    (void)context.stateless_reply(404, "Not Here");
+  };
+  EXPECT_FALSE(from_caller(tcp, request("OPTIONS", uri(), {}, "z9hG4bKother")).at(0).may_connect);
+  on_request = [](RoutingContext& context) { (void)context.forward(); };
+  EXPECT_TRUE(from_caller(tcp, request("OPTIONS", uri(), {}, "z9hG4bKthird")).at(0).may_connect) << "what was set holds for its message";
 }
 
 TEST_F(Connections, StatelessResponseFindsTheConnectionOfItsRequest) {

@@ -56,6 +56,8 @@ TEST(RecordFormat, Branch) {
                               FIELD(server_name),
                               FIELD(fallback_socket_key),
                               FIELD(transport),
+                              FIELD(located),
+                              FIELD(record_routed),
                               FIELD(reserved)});
 #undef FIELD
 }
