@@ -40,7 +40,7 @@ struct Destination {
   std::uint32_t weight = 0, relative_weight = 0, maxload = 0;
   std::string duid, socket, ping_from;
 
-  SocketAddress address;  // where `uri` points
+  SocketAddress address;  // where `uri` points; Family::None: it has a host name, and Dispatcher::servers_of() says where
   Transport transport = Transport::Udp;
   std::uint32_t slot = 0;  // in the StateFile
   std::uint32_t line = 0;  // in the list file

@@ -152,15 +152,26 @@ std::vector<Dispatcher::Change> Dispatcher::take_changes() {
   return std::exchange(changes_, {});
 }
 
+std::optional<std::vector<locate::Server>> Dispatcher::servers_of(const Destination& destination) const {
+  if (destination.address.family != Family::None) return std::vector{locate::Server{destination.transport, destination.address}};
+  const auto servers = servers_.load(std::memory_order_acquire);
+  const auto found = servers ? servers->find(destination.uri) : Servers::const_iterator{};
+  return servers && found != servers->end() ? std::optional(found->second) : std::nullopt;
+}
+
 Selection Dispatcher::is_from_list(const SocketAddress& source, Transport transport, std::optional<std::int32_t> set, unsigned mode) const {
   Selection selection;
   auto list = this->list();
   for (const auto& one_set : list->sets) {
     if (set && one_set->id != *set) continue;
     for (const auto& one : one_set->destinations) {
-      if (!one.address.same_ip(source)) continue;
-      if (!(mode & match_no_port) && one.address.port != source.port) continue;
-      if (!(mode & match_no_transport) && one.transport != transport) continue;
+      const auto is_source = [&](const locate::Server& server) {
+        return server.address.same_ip(source) && ((mode & match_no_port) || server.address.port == source.port) &&
+               ((mode & match_no_transport) || server.transport == transport);
+      };
+      if (one.address.family != Family::None ? !is_source({one.transport, one.address})
+                                             : !std::ranges::any_of(servers_of(one).value_or(std::vector<locate::Server>{}), is_source))
+        continue;
       if ((mode & match_active) && !dispatch::is_usable(flags_of(one))) continue;
       selection.destinations[selection.count++] = &one;
       selection.list = std::move(list);

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
@@ -17,6 +19,7 @@
 #include "dispatch/list.hpp"
 #include "dispatch/options.hpp"
 #include "dispatch/state_file.hpp"
+#include "locate/servers.hpp"
 
 namespace perdure::dispatch {
 
@@ -100,6 +103,12 @@ class Dispatcher {
   bool set_state(std::int32_t set, std::string_view uri, std::uint8_t flags);
   [[nodiscard]] std::optional<std::uint8_t> flags(std::int32_t set, std::string_view uri) const;
 
+  // Where requests to it go, by the first server; nullopt: its host name has not been looked up yet, empty: it leads nowhere.
+  [[nodiscard]] std::optional<std::vector<locate::Server>> servers_of(const Destination& destination) const;
+  // Of host names, by the URIs of their destinations.
+  using Servers = std::unordered_map<std::string, std::vector<locate::Server>>;
+  void set_servers(Servers servers) { servers_.store(std::make_shared<const Servers>(std::move(servers)), std::memory_order_release); }
+
   // ds_is_from_list: the destination that a source address belongs to, in `set` or, without, in any. Bits of `mode` as Kamailio's.
   static constexpr unsigned match_no_port = 1, match_no_transport = 2, match_active = 4;
   [[nodiscard]] Selection is_from_list(const SocketAddress& source, Transport transport, std::optional<std::int32_t> set,
@@ -143,6 +152,7 @@ class Dispatcher {
   std::mutex changes_mutex_;
   std::vector<Change> changes_;
   std::atomic<std::shared_ptr<const List>> list_;
+  std::atomic<std::shared_ptr<const Servers>> servers_;
 };
 
 }  // namespace perdure::dispatch

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/case.hpp"
+#include "locate/records.hpp"
 #include "sip/uri_transport.hpp"
 
 namespace perdure::dispatch {
@@ -79,7 +80,7 @@ Result<> read_attributes(Destination& destination) {
   return {};
 }
 
-// Where the URI points. Names need a resolver, which this version does not have.
+// Where the URI points. Host names are looked up later (locator.hpp).
 Result<> resolve(Destination& destination) {
   const auto uri = sip::Uri::parse(destination.uri);
   if (!uri || (uri->scheme != sip::Scheme::Sip && uri->scheme != sip::Scheme::Sips) || uri->host.empty())
@@ -88,9 +89,11 @@ Result<> resolve(Destination& destination) {
   if (!named) return fail(fmt::format("'{}' names an unknown transport", destination.uri));
   destination.transport = named->transport;
   const std::uint16_t port = uri->port != 0 ? uri->port : sip::default_port(destination.transport);
-  const auto address = SocketAddress::parse(uri->host, port);
-  if (!address) return fail(fmt::format("'{}' has a host name: this version needs a numeric address here", destination.uri));
-  destination.address = *address;
+  if (const auto address = SocketAddress::parse(uri->host, port)) {
+    destination.address = *address;
+  } else if (!locate::canonical_name(uri->host)) {
+    return fail(fmt::format("'{}' has neither an address nor a host name", destination.uri));
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/logging.hpp"
+#include "sip/uri.hpp"
 
 namespace perdure::dispatch {
 namespace {
@@ -13,12 +14,14 @@ namespace {
 // A round over a long list is spread, so that its answers do not arrive as one burst.
 constexpr std::size_t probes_per_tick = 64;
 constexpr Duration pause_in_round = 20ms;
+constexpr Duration drain_pause = 1s;  // how soon a server that takes calls again looks after its destinations
 constexpr std::size_t call_id_attempts = 4096;
 
 // The socket that the destination asks for ("udp:192.0.2.1:5060"), else the first that reaches its family and transport.
-const proxy::LocalSocket* socket_for(const Destination& destination, const std::vector<proxy::LocalSocket>& sockets) {
+const proxy::LocalSocket* socket_for(const Destination& destination, const locate::Server& server,
+                                     const std::vector<proxy::LocalSocket>& sockets) {
   const auto fits = [&](const proxy::LocalSocket& socket) {
-    return socket.transport == destination.transport && socket.address.family == destination.address.family;
+    return socket.transport == server.transport && socket.address.family == server.address.family;
   };
   if (!destination.socket.empty())
     for (const auto& socket : sockets)
@@ -63,12 +66,16 @@ void Prober::on_tick(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
       continue;
     }
     if (probe.retransmit_at <= now) {  // Timer E
-      outputs.send({.bytes = outputs.copy(probe.request), .destination = probe.destination, .socket = probe.socket, .server_name = {}});
+      send(probe, outputs);
       probe.interval = std::min(probe.interval * 2, options.t2);
       probe.retransmit_at = now + probe.interval;
     }
     next_deadline_ = std::min({next_deadline_, probe.retransmit_at, probe.expire_at});
     ++it;
+  }
+  if (proxy.drain().on) {  // what is under way ends, nothing new begins
+    round_list_.reset();
+    next_round_ = std::max(next_round_, now + drain_pause);
   }
   if (!round_list_ && now >= next_round_) {
     next_round_ = now + options.probing_interval;
@@ -108,8 +115,13 @@ void Prober::start_probes(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs
 }
 
 void Prober::start(const Destination& destination, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
+  const auto servers = dispatcher_.servers_of(destination);
+  if (!servers) return;  // its name is being looked up
+  if (servers->empty())
+    return finish({.set = destination.set, .uri = destination.uri, .request = {}, .destination = {}, .server_name = {}}, 478);
+  const locate::Server& server = servers->front();
   const auto& sockets = proxy.options().sockets;
-  const proxy::LocalSocket* const socket = socket_for(destination, sockets);
+  const proxy::LocalSocket* const socket = socket_for(destination, server, sockets);
   if (socket == nullptr) {
     log::warning("dispatcher: no socket of ours reaches {}: it is not probed", destination.uri);
     return;
@@ -119,15 +131,25 @@ void Prober::start(const Destination& destination, Time now, proxy::Proxy& proxy
   Probe probe{.set = destination.set,
               .uri = destination.uri,
               .request = write_request(destination, *socket, branch),
-              .destination = destination.address,
+              .destination = server.address,
+              .server_name = {},
               .socket = static_cast<std::uint16_t>(socket - sockets.data()),
               .interval = options.t1,
-              .retransmit_at = is_reliable(destination.transport) ? never : now + options.t1,
+              .retransmit_at = is_reliable(server.transport) ? never : now + options.t1,
               .expire_at = now + 64 * options.t1};
+  const auto uri = sip::Uri::parse(destination.uri);
+  if (destination.address.family == Family::None && uri) probe.server_name = uri->host;
   if (!proxy.run_local_request(probe.request, now, outputs)) return;
-  outputs.send({.bytes = outputs.copy(probe.request), .destination = probe.destination, .socket = probe.socket, .server_name = {}});
+  send(probe, outputs);
   next_deadline_ = std::min({next_deadline_, probe.retransmit_at, probe.expire_at});
   probes_.insert_or_assign(branch, std::move(probe));
+}
+
+void Prober::send(const Probe& probe, proxy::Outputs& outputs) {
+  outputs.send({.bytes = outputs.copy(probe.request),
+                .destination = probe.destination,
+                .socket = probe.socket,
+                .server_name = outputs.copy(probe.server_name)});
 }
 
 std::string Prober::write_request(const Destination& destination, const proxy::LocalSocket& socket, std::string_view branch) {

@@ -32,6 +32,7 @@ class Prober final : public proxy::Proxy::LocalListener {
     std::int32_t set = 0;
     std::string uri, request;
     SocketAddress destination;
+    std::string server_name;  // that a certificate must have; empty: the address
     std::uint16_t socket = 0;
     Duration interval{};
     Time retransmit_at = never, expire_at = never;
@@ -42,6 +43,7 @@ class Prober final : public proxy::Proxy::LocalListener {
   void start(const Destination& destination, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs);
   [[nodiscard]] bool is_due(const Destination& destination) const;
   [[nodiscard]] std::string write_request(const Destination& destination, const proxy::LocalSocket& socket, std::string_view branch);
+  static void send(const Probe& probe, proxy::Outputs& outputs);
   void finish(const Probe& probe, std::uint16_t status);
   [[nodiscard]] bool is_alive(std::uint16_t status) const;
 
