@@ -37,15 +37,7 @@ std::optional<Rule::Kind> kind_from(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Rule> parse_line(std::string_view line) {
-  std::string fields[8];
-  std::size_t count = 0;
-  for (; count < 8 && !trim(line).empty(); ++count) {
-    auto field = next_field(line);
-    if (!field) return fail("a quote does not end");
-    fields[count] = std::move(*field);
-  }
-  if (count < 7 || !trim(line).empty()) return fail("a line is: dialplan priority kind match length expression replacement [attributes]");
+Result<Rule> make_rule(Rules::Row fields) {
   Rule rule;
   const auto plan = number_from<std::uint32_t>(fields[0]);
   if (!plan || *plan == 0) return fail("'" + fields[0] + "' is not the number of a dialplan, 1 or more");
@@ -74,6 +66,18 @@ Result<Rule> parse_line(std::string_view line) {
     rule.expression_regex = std::move(*regex);
   }
   return rule;
+}
+
+Result<Rule> parse_line(std::string_view line) {
+  Rules::Row fields;
+  std::size_t count = 0;
+  for (; count < fields.size() && !trim(line).empty(); ++count) {
+    auto field = next_field(line);
+    if (!field) return fail("a quote does not end");
+    fields[count] = std::move(*field);
+  }
+  if (count < 7 || !trim(line).empty()) return fail("a line is: dialplan priority kind match length expression replacement [attributes]");
+  return make_rule(std::move(fields));
 }
 
 bool matches(const Rule& rule, std::string_view input) {
@@ -114,6 +118,19 @@ Result<Rules> Rules::load(const std::string& path) {
   const auto text = read_text_file(path);
   if (!text) return std::unexpected(text.error());
   return parse(*text, path);
+}
+
+Result<Rules> Rules::make(std::vector<Row> rows, std::string_view name) {
+  Rules rules;
+  if (rows.size() > rules_max) return fail(std::string(name) + ": more than " + std::to_string(rules_max) + " rules");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto rule = make_rule(std::move(rows[i]));
+    if (!rule) return fail(std::string(name) + ": row " + std::to_string(i + 1) + ": " + rule.error().message);
+    rule->line = static_cast<std::uint32_t>(i + 1);
+    rules.rules_.push_back(std::move(*rule));
+  }
+  rules.index();
+  return rules;
 }
 
 void Rules::index() {

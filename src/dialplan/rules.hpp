@@ -2,6 +2,7 @@
 // Numbers and texts that match a rule, and what they are changed to: Kamailio's dialplan. A line of the file is a rule:
 //   dialplan priority kind match length expression replacement [attributes]
 // words between blanks or in double quotes ("" in them is a quote), - an empty one. Kinds are equal, regex (PCRE) and wildcard (fnmatch).
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,9 @@ class Rules {
  public:
   [[nodiscard]] static Result<Rules> parse(std::string_view text, std::string_view name);
   [[nodiscard]] static Result<Rules> load(const std::string& path);
+  // The words of a line each, without quotes; a missing length may be empty. `name` stands in errors, with the number of the row.
+  using Row = std::array<std::string, 8>;
+  [[nodiscard]] static Result<Rules> make(std::vector<Row> rows, std::string_view name);
 
   [[nodiscard]] bool has(std::uint32_t dialplan) const { return plans_.contains(dialplan); }
   // The first rule of the dialplan that matches; null: none does. Lives as long as the rules.

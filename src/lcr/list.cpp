@@ -5,10 +5,13 @@
 namespace perdure::lcr {
 
 std::optional<std::uint16_t> List::find_gateway(std::uint32_t instance, std::string_view name) const {
-  for (std::size_t i = 0; i < gateways_.size(); ++i)
-    if (gateways_[i].name == name && (gateways_[i].instance == instance || gateways_[i].instance == 0))
-      return static_cast<std::uint16_t>(i);
-  return std::nullopt;
+  std::optional<std::uint16_t> of_all;
+  for (std::size_t i = 0; i < gateways_.size(); ++i) {
+    if (gateways_[i].name != name) continue;
+    if (gateways_[i].instance == instance) return static_cast<std::uint16_t>(i);
+    if (gateways_[i].instance == 0) of_all = static_cast<std::uint16_t>(i);
+  }
+  return of_all;
 }
 
 std::vector<std::uint32_t> List::instances() const {

@@ -13,6 +13,7 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "lcr/list.hpp"
+#include "lcr/state_file.hpp"
 
 namespace perdure::lcr {
 
@@ -21,17 +22,14 @@ struct Options {
   Duration inactive_time{};                // for how long
 };
 
-struct GatewayState {
-  Time out_until{};  // it gets no calls before; 0: it does
-  std::uint32_t failures = 0;
-};
-
-// Any thread. States are those of the engine: they live with it, and a gateway that stays in the list keeps its own.
+// Any thread. A gateway that stays in the list keeps its state, the next engine goes on with it.
 class Router {
  public:
   explicit Router(Options options) : options_(options) {}
   [[nodiscard]] std::shared_ptr<const List> list() const { return list_.load(std::memory_order_acquire); }
   void replace(List list);
+  // From now on the states live in that file, and what the last engine has left there is taken over.
+  [[nodiscard]] Result<> open_states(const std::string& path, Time now);
 
   // Positions in list.gateways(), in the order in which they are to be tried: by the length of the prefix, priority,
   // and chance by weight. Without those that are out of work.
@@ -48,11 +46,13 @@ class Router {
   using Key = std::pair<std::uint32_t, std::string>;  // instance and name of the gateway
   [[nodiscard]] const Gateway* find(const List& list, std::uint32_t instance, std::string_view gateway) const;
   [[nodiscard]] bool is_out(const Gateway& gateway, Time now) const;  // with mutex_
+  void keep(const Gateway& gateway, const GatewayState& state);       // with mutex_
 
   const Options options_;
   std::atomic<std::shared_ptr<const List>> list_{std::make_shared<const List>()};
   mutable std::mutex mutex_;
   std::map<Key, GatewayState> states_;  // of those with failures or out of work
+  StateFile file_;
 };
 
 }  // namespace perdure::lcr

@@ -8,42 +8,71 @@
 
 namespace perdure::prefix {
 
+struct Tree::Row {
+  std::string_view prefix;
+  std::uint32_t value = 0;
+  std::uint32_t line = 0;
+};
+
+class Tree::Builder {
+ public:
+  explicit Builder(const TreeOptions& options) { tree_.integers_ = options.integers; }
+
+  // `prefix` and `value` live until build().
+  [[nodiscard]] Result<> add(std::string_view prefix, std::string_view value, std::size_t line) {
+    if (prefix.size() > prefix_bytes_max) return fail("the prefix is longer than " + std::to_string(prefix_bytes_max) + " characters");
+    if (tree_.integers_ && !number_from<std::int64_t>(value)) return fail("'" + std::string(value) + "' is not a number");
+    if (rows_.size() >= prefixes_max) return fail("more than " + std::to_string(prefixes_max) + " prefixes");
+    const auto [found, is_new] = known_.try_emplace(value, static_cast<std::uint32_t>(tree_.values_.size()));
+    if (is_new) tree_.values_.emplace_back(value);
+    rows_.push_back({prefix, found->second, static_cast<std::uint32_t>(line)});
+    return {};
+  }
+
+  // `place` is what stands before the number of a line in errors.
+  [[nodiscard]] Result<Tree> build(const std::string& place, std::string_view line_word) {
+    std::ranges::sort(rows_, {}, [](const Row& row) { return std::pair(row.prefix, row.line); });
+    for (std::size_t i = 1; i < rows_.size(); ++i)
+      if (rows_[i].prefix == rows_[i - 1].prefix)
+        return fail(place + std::to_string(rows_[i].line) + ": the prefix '" + std::string(rows_[i].prefix) + "' stands in " +
+                    std::string(line_word) + " " + std::to_string(rows_[i - 1].line) + ", too");
+    std::vector<std::string_view> prefixes;
+    prefixes.reserve(rows_.size());
+    tree_.value_of_.reserve(rows_.size());
+    for (const Row& row : rows_) {
+      prefixes.push_back(row.prefix);
+      tree_.value_of_.push_back(row.value);
+    }
+    tree_.index_ = Index(prefixes);
+    return std::move(tree_);
+  }
+
+ private:
+  Tree tree_;
+  std::vector<Row> rows_;
+  std::unordered_map<std::string_view, std::uint32_t> known_;
+};
+
 Result<Tree> Tree::parse(std::string_view text, const TreeOptions& options, std::string_view name) {
-  struct Row {
-    std::string_view prefix;
-    std::uint32_t value = 0;
-    std::uint32_t line = 0;
-  };
-  Tree tree;
-  tree.integers_ = options.integers;
-  std::vector<Row> rows;
-  std::unordered_map<std::string_view, std::uint32_t> known;
+  Builder builder(options);
   auto done = for_each_line(text, name, [&](std::string_view line, std::size_t number) -> Result<> {
     const std::string_view prefix = next_word(line), value = trim(line);
     if (value.empty()) return fail("a line is a prefix and a value");
-    if (prefix.size() > prefix_bytes_max) return fail("the prefix is longer than " + std::to_string(prefix_bytes_max) + " characters");
-    if (options.integers && !number_from<std::int64_t>(value)) return fail("'" + std::string(value) + "' is not a number");
-    if (rows.size() >= prefixes_max) return fail("more than " + std::to_string(prefixes_max) + " prefixes");
-    const auto [found, is_new] = known.try_emplace(value, static_cast<std::uint32_t>(tree.values_.size()));
-    if (is_new) tree.values_.emplace_back(value);
-    rows.push_back({prefix, found->second, static_cast<std::uint32_t>(number)});
-    return {};
+    return builder.add(prefix, value, number);
   });
   if (!done) return std::unexpected(done.error());
-  std::ranges::sort(rows, {}, [](const Row& row) { return std::pair(row.prefix, row.line); });
-  for (std::size_t i = 1; i < rows.size(); ++i)
-    if (rows[i].prefix == rows[i - 1].prefix)
-      return fail(std::string(name) + ":" + std::to_string(rows[i].line) + ": the prefix '" + std::string(rows[i].prefix) +
-                  "' stands in line " + std::to_string(rows[i - 1].line) + ", too");
-  std::vector<std::string_view> prefixes;
-  prefixes.reserve(rows.size());
-  tree.value_of_.reserve(rows.size());
-  for (const Row& row : rows) {
-    prefixes.push_back(row.prefix);
-    tree.value_of_.push_back(row.value);
+  return builder.build(std::string(name) + ":", "line");
+}
+
+Result<Tree> Tree::make(const std::vector<std::pair<std::string, std::string>>& rows, const TreeOptions& options, std::string_view name) {
+  Builder builder(options);
+  const std::string place = std::string(name) + ": row ";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& [prefix, value] = rows[i];
+    auto added = prefix.empty() || value.empty() ? fail("a prefix or value is empty") : builder.add(prefix, value, i + 1);
+    if (!added) return fail(place + std::to_string(i + 1) + ": " + added.error().message);
   }
-  tree.index_ = Index(prefixes);
-  return tree;
+  return builder.build(place, "row");
 }
 
 Result<Tree> Tree::load(const TreeOptions& options) {
@@ -69,16 +98,6 @@ Trees::Trees(std::vector<TreeOptions> options) : options_(std::move(options)), t
 std::shared_ptr<const Tree> Trees::find(std::string_view name) const {
   const auto found = std::ranges::find(options_, name, &TreeOptions::name);
   return found == options_.end() ? nullptr : trees_[static_cast<std::size_t>(found - options_.begin())].load(std::memory_order_acquire);
-}
-
-Result<std::vector<std::shared_ptr<const Tree>>> Trees::load() const {
-  std::vector<std::shared_ptr<const Tree>> trees;
-  for (const auto& one : options_) {
-    auto tree = Tree::load(one);
-    if (!tree) return std::unexpected(tree.error());
-    trees.push_back(std::make_shared<const Tree>(std::move(*tree)));
-  }
-  return trees;
 }
 
 void Trees::replace(std::vector<std::shared_ptr<const Tree>> trees) {

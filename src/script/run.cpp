@@ -15,6 +15,7 @@ void Run::reset() {
   vm = nullptr;
   waits_in = nullptr;
   continue_in.clear();
+  result_after_wait = -1;
   results.clear();
   header_iterators.clear();
   body_iterators.clear();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proxy/route_runner.hpp"
+#include "script/budget.hpp"
 #include "script/service_results.hpp"
 #include "script/sql_results.hpp"
 #include "script/text_iterators.hpp"
@@ -40,8 +41,9 @@ struct Run {
   std::shared_ptr<Vm> vm;          // it ends in the script in which it began
   int thread_reference = 0;        // holds `thread` in the registry
   const Function* waits_in = nullptr;
-  std::uint64_t budget = 0;  // instructions that it may still take
-  std::string continue_in;   // the function that goes on instead of the callback, which has ended; empty: the callback
+  Budget budget;               // what it may still use
+  int result_after_wait = -1;  // of the function that waits, if nothing ends its wait
+  std::string continue_in;     // the function that goes on instead of the callback, which has ended; empty: the callback
 
   SqlResults results;
   TextIterators header_iterators, body_iterators;

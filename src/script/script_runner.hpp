@@ -68,12 +68,16 @@ struct ScriptOptions {
   htable::Tables* tables = nullptr;     // null: KSR.htable is nil. Outlives the runner.
   shared::State* shared = nullptr;      // null: each script has one of its own. Outlives the runner.
   PermissionsOptions permissions = {};
+  std::string received_avp = {};  // AVP of KSR.nathelper.fix_nated_register; empty: none
   RoutingTables routing = {};
   limit::Sources* sources = nullptr;  // null: KSR.pike is nil. Outlives the runner.
   limit::Pipes* pipes = nullptr;      // null: KSR.pipelimit is nil. Outlives the runner.
   // Lua instructions of one callback with all that it calls; then it is stopped with an error. Loading a script may take 100 times as many.
   std::uint64_t instruction_limit = 1'000'000;
-  std::uint64_t memory_limit_bytes = 256ULL << 20;                      // of the Lua heap of one worker
+  std::uint64_t memory_limit_bytes = 64ULL << 20;  // of the Lua heap of one worker
+  // Processor time of this thread in microseconds; null: that of callbacks is not limited.
+  std::int64_t (*processor_us)() = nullptr;
+  Duration time_limit = std::chrono::milliseconds(500);
   std::vector<std::pair<std::string, std::string>> callbacks = {};      // functions that must be there, each with the key that names it
   std::vector<std::pair<std::string, std::string>> account_extra = {};  // name and variable, for lines of accounting
   Duration delay_max = std::chrono::hours(24);                          // of KSR.async

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "script/base64.hpp"
 #include "script/transformation.hpp"
 #include "sip/chars.hpp"
 
@@ -78,39 +79,12 @@ V decode_7bit(Step& step) {
   return step.built();
 }
 
-constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view base64url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-// RFC 4648 4 and 5.
-V encode_base64(Step& step, std::string_view alphabet, bool padded) {
-  std::string_view value = step.text();
-  for (; !value.empty() && !step.full(); value.remove_prefix(std::min<std::size_t>(3, value.size()))) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 3; ++i) group = group << 8 | (i < value.size() ? static_cast<unsigned char>(value[i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) {
-      if (i <= value.size())
-        step.put(alphabet[group >> (18 - 6 * i) & 63]);
-      else if (padded)
-        step.put('=');
-    }
-  }
+V to_base64(Step& step, std::string_view alphabet, bool padded) {
+  encode_base64(step.text(), alphabet, padded, [&](char c) { step.put(c); });
   return step.built();
 }
-V decode_base64(Step& step, std::string_view alphabet, bool padding_needed) {
-  std::string_view value = step.text();
-  if (padding_needed && value.size() % 4 != 0) return {};
-  for (int i = 0; i < 2 && value.ends_with('='); ++i) value.remove_suffix(1);
-  if (value.size() % 4 == 1) return {};
-  std::uint32_t bits = 0, count = 0;
-  for (const char c : value) {
-    const std::size_t digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return {};
-    bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    step.put(static_cast<char>(bits >> count & 0xFF));
-  }
+V from_base64(Step& step, std::string_view alphabet, bool padding_needed) {
+  if (!decode_base64(step.text(), alphabet, padding_needed, [&](char c) { step.put(c); })) return {};
   return step.built();
 }
 
@@ -284,15 +258,15 @@ const TransformationClass table[] = {
     {"s.decode.7bit", "", "from packed septets in hexadecimal", decode_7bit},
     {"s.encode.base58", "", "in base58, of up to 1024 bytes", encode_base58},
     {"s.decode.base58", "", "from base58, null if it is none", decode_base58},
-    {"s.encode.base64", "", "in base64", [](Step& s) { return encode_base64(s, base64_alphabet, true); }},
-    {"s.decode.base64", "", "from base64, null if it is none", [](Step& s) { return decode_base64(s, base64_alphabet, true); }},
-    {"s.encode.base64t", "", "in base64 without padding", [](Step& s) { return encode_base64(s, base64_alphabet, false); }},
-    {"s.decode.base64t", "", "from base64 with or without padding", [](Step& s) { return decode_base64(s, base64_alphabet, false); }},
-    {"s.encode.base64url", "", "in base64url", [](Step& s) { return encode_base64(s, base64url_alphabet, true); }},
-    {"s.decode.base64url", "", "from base64url", [](Step& s) { return decode_base64(s, base64url_alphabet, false); }},
-    {"s.encode.base64urlt", "", "in base64url without padding", [](Step& s) { return encode_base64(s, base64url_alphabet, false); }},
+    {"s.encode.base64", "", "in base64", [](Step& s) { return to_base64(s, base64_alphabet, true); }},
+    {"s.decode.base64", "", "from base64, null if it is none", [](Step& s) { return from_base64(s, base64_alphabet, true); }},
+    {"s.encode.base64t", "", "in base64 without padding", [](Step& s) { return to_base64(s, base64_alphabet, false); }},
+    {"s.decode.base64t", "", "from base64 with or without padding", [](Step& s) { return from_base64(s, base64_alphabet, false); }},
+    {"s.encode.base64url", "", "in base64url", [](Step& s) { return to_base64(s, base64url_alphabet, true); }},
+    {"s.decode.base64url", "", "from base64url", [](Step& s) { return from_base64(s, base64url_alphabet, false); }},
+    {"s.encode.base64urlt", "", "in base64url without padding", [](Step& s) { return to_base64(s, base64url_alphabet, false); }},
     {"s.decode.base64urlt", "", "from base64url with or without padding",
-     [](Step& s) { return decode_base64(s, base64url_alphabet, false); }},
+     [](Step& s) { return from_base64(s, base64url_alphabet, false); }},
     {"s.escape.common", "", "a backslash before quotes, backslashes and NUL", escape_common},
     {"s.unescape.common", "", "without these backslashes", unescape_common},
     {"s.escape.user", "", "as the user of a URI, the rest as %hh", [](Step& s) { return escape(s, user_marks); }},

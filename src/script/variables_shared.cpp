@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "htable/tables.hpp"
+#include "proxy/proxy.hpp"
 #include "proxy/routing_context.hpp"
 #include "script/pseudo_variable.hpp"
 #include "script/text_template.hpp"
@@ -153,6 +154,8 @@ const VariableClass table[] = {
      set_shared},
     {"stat", VariableArgument::Name, "`$stat(name)`: counter of `KSR.counters` and `KSR.statistics`; null until it is first changed",
      get_counter, nullptr},
+    {"drain", VariableArgument::None, "1 while the server drains (`perdure drain`), else 0",
+     [](Call& call, P) { return V::of(std::int64_t{call.context().proxy.drain().on}); }, nullptr},
     {"RANDOM", VariableArgument::None, "random number from 0 to 2147483647",
      [](Call& call, P) { return V::of(static_cast<std::int64_t>(call.vm.random().below(1ULL << 31))); }, nullptr},
 };

@@ -11,21 +11,10 @@
 namespace perdure::script {
 namespace {
 
-// How often the limits are checked. Compiled code calls no hooks, so the compiler is off (docs/decisions/0030-lua-interpreter-only.md).
-constexpr int instructions_per_check = 1000;
-constexpr std::uint64_t load_budget_factor = 100;
 constexpr std::size_t idle_threads_max = 64;
 constexpr std::size_t pseudo_variables_max = 4096;
 constexpr std::size_t text_templates_max = 1024;  // a script that puts values into its log texts makes a new one each time
 constexpr char registry_key = 0;                  // its address names the Vm in the registry
-
-Vm* vm_of(lua_State* lua) {
-  lua_pushlightuserdata(lua, const_cast<char*>(&registry_key));
-  lua_rawget(lua, LUA_REGISTRYINDEX);
-  auto* vm = static_cast<Vm*>(lua_touserdata(lua, -1));
-  lua_pop(lua, 1);
-  return vm;
-}
 
 void open_library(lua_State* lua, const char* name, lua_CFunction open) {
   lua_pushcfunction(lua, open);
@@ -51,7 +40,9 @@ Vm::Vm(const ScriptOptions& options, Random& random)
       random_(random),
       lua_(luaL_newstate()) {
   PERDURE_ASSERT(lua_ != nullptr);
+  // Compiled code calls no hooks, so the compiler is off (docs/decisions/0030-lua-interpreter-only.md).
   luaJIT_setmode(lua_, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  heap_ = std::make_unique<Heap>(lua_, options_.memory_limit_bytes);
   lua_pushlightuserdata(lua_, const_cast<char*>(&registry_key));
   lua_pushlightuserdata(lua_, this);
   lua_rawset(lua_, LUA_REGISTRYINDEX);
@@ -59,7 +50,16 @@ Vm::Vm(const ScriptOptions& options, Random& random)
   register_functions();
 }
 
+Vm& Vm::of(lua_State* lua) {
+  lua_pushlightuserdata(lua, const_cast<char*>(&registry_key));
+  lua_rawget(lua, LUA_REGISTRYINDEX);
+  auto* vm = static_cast<Vm*>(lua_touserdata(lua, -1));
+  lua_pop(lua, 1);
+  return *vm;
+}
+
 Vm::~Vm() {
+  heap_->release();
   lua_close(lua_);
 }
 
@@ -68,12 +68,8 @@ std::string Vm::chunk_name() const {
 }
 
 std::string Vm::where(lua_State* lua) const {
-  lua_Debug debug;
-  for (int level = 0; lua_getstack(lua, level, &debug); ++level) {
-    if (!lua_getinfo(lua, "Sl", &debug) || debug.currentline <= 0) continue;
-    return std::string(debug.short_src) + ":" + std::to_string(debug.currentline) + ": ";
-  }
-  return chunk_name() + ": ";
+  const std::string found = position(lua);
+  return found.empty() ? chunk_name() + ": " : found;
 }
 
 void Vm::open_libraries() {
@@ -86,7 +82,9 @@ void Vm::open_libraries() {
   open_library(lua_, LUA_IOLIBNAME, luaopen_io);
   open_library(lua_, LUA_OSLIBNAME, luaopen_os);
   open_library(lua_, LUA_DBLIBNAME, luaopen_debug);
-  // What would end, fork or stop the worker, or lift its limits. No jit and no ffi for the same reason.
+  // What would end, fork or stop the worker, or lift its limits: finalizers run without them. No jit and no ffi for the same reason.
+  lua_pushnil(lua_);
+  lua_setglobal(lua_, "newproxy");
   remove_members(lua_, LUA_OSLIBNAME, {"exit", "execute", "setlocale"});
   remove_members(lua_, LUA_IOLIBNAME, {"popen"});
   remove_members(lua_, LUA_DBLIBNAME,
@@ -104,7 +102,13 @@ void Vm::register_functions() {
   lua_newtable(lua_);
   for (const Module& module : modules()) {
     if (module.configured && !module.configured(options_)) continue;
-    if (!module.name.empty()) lua_newtable(lua_);
+    if (!module.name.empty()) {
+      lua_getfield(lua_, -1, std::string(module.name).c_str());
+      if (lua_isnil(lua_, -1)) {
+        lua_pop(lua_, 1);
+        lua_newtable(lua_);
+      }
+    }
     for (const Function& function : module.functions()) {
       lua_pushlstring(lua_, function.name.data(), function.name.size());
       lua_pushlightuserdata(lua_, const_cast<Function*>(&function));
@@ -151,15 +155,15 @@ Result<> Vm::run_main_chunk() {
   int status = luaL_loadbufferx(thread, text.data(), text.size(), name.c_str(), "t");
   if (status == 0) {
     loading_ = true;
-    begin_budget(options_.instruction_limit * load_budget_factor);
-    status = lua_resume(thread, 0);
+    begin_budget(budget_of_loading());
+    status = resume_thread(thread, 0);
     loading_ = false;
   }
   if (status == 0) {
     give_back(thread);
     return {};
   }
-  return fail(status == LUA_YIELD ? chunk_name() + ": the script yields while it is loaded" : error_text(thread));
+  return fail(status == LUA_YIELD ? chunk_name() + ": the script yields while it is loaded" : error_text(thread, status));
 }
 
 lua_State* Vm::take_thread() {
@@ -184,28 +188,6 @@ void Vm::give_back(lua_State* thread) {
     luaL_unref(lua_, LUA_REGISTRYINDEX, busy_.back().reference);
   }
   busy_.pop_back();
-}
-
-void Vm::begin_budget(std::uint64_t instructions) {
-  budget_ = instructions;
-  lua_sethook(lua_, &Vm::on_count, LUA_MASKCOUNT, instructions_per_check);
-}
-
-void Vm::on_count(lua_State* lua, lua_Debug*) {
-  Vm& vm = *vm_of(lua);
-  const auto heap_bytes = static_cast<std::uint64_t>(lua_gc(lua, LUA_GCCOUNT, 0)) << 10;
-  const bool heap_full = heap_bytes > vm.options_.memory_limit_bytes;
-  if (vm.budget_ > instructions_per_check && !heap_full) {
-    vm.budget_ -= instructions_per_check;
-    return;
-  }
-  vm.budget_ = 0;
-  // From now on every instruction fails, so that a pcall of the script cannot hold on to its run.
-  lua_sethook(lua, &Vm::on_count, LUA_MASKCOUNT, 1);
-  vm.error_ = vm.where(lua);
-  vm.error_ += heap_full ? "stopped: the script uses too much memory" : "stopped: the script runs too long";
-  lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
-  lua_error(lua);
 }
 
 // The global of that name, whatever it is.
@@ -239,25 +221,30 @@ Result<> Vm::call(std::string_view name, Run& run) {
     return fail(chunk_name() + ": there is no function " + std::string(name));
   }
   run.thread = thread;
-  if (!innermost_) begin_budget(options_.instruction_limit);
-  if (run.kind != proxy::RouteKind::Event && run.kind != proxy::RouteKind::Local) return go(name, run, 0);
-  const std::string& event = run.context->event;
-  lua_pushlstring(thread, event.data(), event.size());
-  return go(name, run, 1);
+  int arguments = 0;
+  if (run.kind == proxy::RouteKind::Event || run.kind == proxy::RouteKind::Local) {
+    const std::string& event = run.context->event;
+    lua_pushlstring(thread, event.data(), event.size());
+    arguments = 1;
+  }
+  if (innermost_) return go_nested(name, run, arguments);
+  begin_budget(budget_of_callback());
+  heap_->collect_if_due();
+  return go(name, run, arguments);
 }
 
 Result<> Vm::go(std::string_view name, Run& run, int arguments) {
   lua_State* const thread = run.thread;
   Run* const outer = innermost_;
   innermost_ = &run;
-  const int status = lua_resume(thread, arguments);
+  const int status = resume_thread(thread, arguments);
   innermost_ = outer;
 
   Result<> result;
   if (status == LUA_YIELD && run.waits_in) {
     // The coroutine stays as it is; whatever runs meanwhile must not find it on its stack.
     run.thread_reference = busy_.back().reference;
-    run.budget = budget_;
+    run.budget = budget();
     busy_.pop_back();
     return result;
   }
@@ -266,11 +253,10 @@ Result<> Vm::go(std::string_view name, Run& run, int arguments) {
   else if (status == LUA_YIELD && run.leave == Leave::No)
     result = fail(chunk_name() + ": " + std::string(name) + " yields outside of a coroutine of its own");
   else if (status != 0 && status != LUA_YIELD)
-    result = fail(error_text(thread));
+    result = fail(error_text(thread, status));
   give_back(thread);
   // What a run that was stopped has left must not stop those that follow.
-  const auto heap_bytes = static_cast<std::uint64_t>(lua_gc(lua_, LUA_GCCOUNT, 0)) << 10;
-  if (!result && !outer && heap_bytes > options_.memory_limit_bytes) (void)lua_gc(lua_, LUA_GCCOLLECT, 0);
+  if (status == LUA_ERRMEM) heap_->collect();
   return result;
 }
 
@@ -282,12 +268,12 @@ Result<> Vm::resume(Run& run, const std::function<int(Call&)>* finish) {
   result_kind_ = Result_::Nil;
   result_number_ = 0;
   Call call(*this, run, nullptr);
-  const int result = finish ? (*finish)(call) : -1;
+  const int result = finish ? (*finish)(call) : std::exchange(run.result_after_wait, -1);
   if (function.returns != Returns::Value || call.failed_) {
     result_kind_ = function.returns == Returns::Value ? Result_::Nil : Result_::Number;
     result_number_ = call.failed_ ? -1 : result;
   }
-  begin_budget(std::max<std::uint64_t>(run.budget, instructions_per_check));
+  begin_budget(run.budget);
   return go(function.name, run, push_result(run.thread, function));
 }
 
@@ -301,13 +287,8 @@ void Vm::drop(Run& run) {
   run.waits_in = nullptr;
 }
 
-std::string Vm::error_text(lua_State* thread) const {
-  if (const char* text = lua_tostring(thread, -1)) return text;
-  return chunk_name() + ": an error that is no text, but a " + luaL_typename(thread, -1);
-}
-
 std::size_t Vm::memory_bytes() const {
-  return static_cast<std::size_t>(lua_gc(lua_, LUA_GCCOUNT, 0)) * 1024 + static_cast<std::size_t>(lua_gc(lua_, LUA_GCCOUNTB, 0));
+  return heap_->used_bytes();
 }
 
 const PseudoVariable* Vm::pseudo_variable(std::string_view text, std::string& error) {

@@ -10,6 +10,8 @@
 
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "script/budget.hpp"
+#include "script/heap.hpp"
 #include "script/ksr/function.hpp"
 #include "script/pseudo_variable.hpp"
 #include "script/regex_cache.hpp"
@@ -65,6 +67,7 @@ class Vm {
   [[nodiscard]] htable::Tables& tables() const { return *options_.tables; }  // KSR.htable is there only with them
   [[nodiscard]] bool has_tables() const { return options_.tables != nullptr; }
   [[nodiscard]] const PermissionsOptions& permissions() const { return options_.permissions; }
+  [[nodiscard]] const std::string& received_avp() const { return options_.received_avp; }
   [[nodiscard]] const RoutingTables& routing() const { return options_.routing; }
   [[nodiscard]] limit::Sources& sources() const { return *options_.sources; }
   [[nodiscard]] limit::Pipes& pipes() const { return *options_.pipes; }
@@ -110,16 +113,23 @@ class Vm {
   [[nodiscard]] lua_State* take_thread();
   void give_back(lua_State* thread);
   [[nodiscard]] Result<> go(std::string_view name, Run& run, int arguments);
+  [[nodiscard]] Result<> go_nested(std::string_view name, Run& run, int arguments);
   [[nodiscard]] int push_result(lua_State* lua, const Function& function) const;
 
+  [[nodiscard]] static Vm& of(lua_State* lua);
   static int trampoline(lua_State* lua);
   static void on_count(lua_State* lua, lua_Debug* debug);
+  [[nodiscard]] bool uses_up_processor();
   static void push_function(lua_State* lua, std::string_view name);
   [[nodiscard]] bool perform(lua_State* lua, const Function& function);
   [[nodiscard]] bool perform(lua_State* lua, const Function& function, Run& run);
   [[nodiscard]] bool take_arguments(lua_State* lua, const Function& function, Call& call);
-  void begin_budget(std::uint64_t instructions);
-  [[nodiscard]] std::string error_text(lua_State* thread) const;
+  void begin_budget(const Budget& budget);
+  [[nodiscard]] Budget budget() const;
+  [[nodiscard]] Budget budget_of_callback() const;
+  [[nodiscard]] Budget budget_of_loading() const;
+  [[nodiscard]] int resume_thread(lua_State* thread, int arguments);
+  [[nodiscard]] std::string error_text(lua_State* thread, int status);
   [[nodiscard]] std::string chunk_name() const;
   // "file:line: " of the innermost Lua function; a tail call may have removed it.
   [[nodiscard]] std::string where(lua_State* lua) const;
@@ -131,7 +141,10 @@ class Vm {
   lua_State* lua_ = nullptr;
   Run* innermost_ = nullptr;
   bool loading_ = false;
-  std::uint64_t budget_ = 0;  // instructions that the outermost run may still take
+  std::unique_ptr<Heap> heap_;
+  // Of the run in progress. The processor's clock is read at the first check only, which most runs do not reach; 0: not yet.
+  std::uint64_t instructions_left_ = 0;
+  std::int64_t processor_left_us_ = 0, processor_since_us_ = 0;
   struct Thread {
     lua_State* lua;
     int reference;  // in the registry, so that it is not collected

@@ -8,16 +8,23 @@
 
 namespace perdure::script {
 
-// Lua errors leave by longjmp: nothing with a destructor may live here.
+// Lua errors leave by longjmp: nothing with a destructor may live here when one is raised.
 int Vm::trampoline(lua_State* lua) {
   auto& function = *static_cast<const Function*>(lua_touserdata(lua, lua_upvalueindex(1)));
   auto& vm = *static_cast<Vm*>(lua_touserdata(lua, lua_upvalueindex(2)));
-  if (!vm.perform(lua, function)) {
-    lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
-    return lua_error(lua);
+  bool good = false;
+  int results = 0;
+  {
+    const Heap::ServerWorks works(*vm.heap_);
+    good = vm.perform(lua, function);
+    if (good)
+      results = vm.push_result(lua, function);
+    else
+      lua_pushlstring(lua, vm.error_.data(), vm.error_.size());
   }
+  if (!good) return lua_error(lua);
   if (vm.innermost_ && (vm.innermost_->leave != Leave::No || vm.innermost_->waits_in)) return lua_yield(lua, 0);
-  return vm.push_result(lua, function);
+  return results;
 }
 
 // What the function returns to the script; how many values that are.
@@ -212,6 +219,12 @@ bool Call::begin_wait(Duration timeout) {
 int Call::wait(Duration timeout, const std::function<void(Waker)>& start) {
   if (!begin_wait(timeout)) return -1;
   start(Waker(*run.runner, context().wait));
+  return 0;
+}
+
+int Call::sleep(Duration delay) {
+  if (!begin_wait(delay)) return -1;
+  run.result_after_wait = 1;
   return 0;
 }
 

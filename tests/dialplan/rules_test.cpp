@@ -47,6 +47,17 @@ TEST(Dialplan, AnEqualRuleDoesNotOvertakeAnEarlierOne) {
   EXPECT_EQ(translated(*rules, 1, "13"), "zeroth");
 }
 
+TEST(Dialplan, IsMadeOfRowsOfADatabase) {
+  const auto rules =
+      Rules::make({{"1", "2", "0", "-", "", "", "a minus", ""}, {"1", "1", "1", "^00", "0", "^00(.*)$", "+\\1", "x y"}}, "table t");
+  ASSERT_TRUE(rules) << rules.error().message;
+  EXPECT_EQ(translated(*rules, 1, "0049"), "+49");
+  EXPECT_EQ(rules->find(1, "0049")->attributes, "x y");
+  EXPECT_EQ(translated(*rules, 1, "-"), "a minus") << "no word of a line";
+  EXPECT_EQ(Rules::make({{"1", "1", "0", "a", "", "", "b", ""}, {"1", "1", "7", "a", "", "", "b", ""}}, "table t").error().message,
+            "table t: row 2: '7' is not one of equal, regex, wildcard");
+}
+
 TEST(Dialplan, SaysWhatIsWrongAndWhere) {
   const auto error = [](std::string_view text) {
     const auto rules = Rules::parse(text, "d.list");

@@ -32,11 +32,23 @@ TEST(PrefixTree, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(parse(std::string(256, '1') + " a\n").error().message, "t.list:1: the prefix is longer than 255 characters");
 }
 
+TEST(PrefixTree, IsMadeOfRowsOfADatabase) {
+  const auto make = [](const std::vector<std::pair<std::string, std::string>>& rows, bool integers = false) {
+    return Tree::make(rows, {.name = "t", .file = {}, .database = "db", .table = "mtree", .integers = integers}, "table mtree");
+  };
+  const auto tree = make({{"49", "a b"}, {"4930", "c"}});
+  ASSERT_TRUE(tree);
+  EXPECT_EQ(tree->value(tree->prefixes().longest("493")).text, "a b");
+  EXPECT_EQ(tree->value(tree->prefixes().longest("49301")).text, "c");
+  EXPECT_EQ(make({{"1", "a"}, {"1", "b"}}).error().message, "table mtree: row 2: the prefix '1' stands in row 1, too");
+  EXPECT_EQ(make({{"1", "a"}}, true).error().message, "table mtree: row 1: 'a' is not a number");
+  EXPECT_EQ(make({{"", "a"}}).error().message, "table mtree: row 1: a prefix or value is empty");
+}
+
 TEST(PrefixTree, TreesAreFoundByName) {
   Trees trees(std::vector<TreeOptions>{{.name = "a", .file = "/nowhere/a"}});
   EXPECT_EQ(trees.find("a"), nullptr);  // nothing is loaded
   EXPECT_EQ(trees.find("b"), nullptr);
-  EXPECT_FALSE(trees.load());
   trees.replace({std::make_shared<const Tree>(std::move(*parse("1 x\n")))});
   ASSERT_NE(trees.find("a"), nullptr);
   EXPECT_EQ(trees.find("a")->prefixes().size(), 1U);

@@ -44,6 +44,10 @@ const Row rows[] = {
     {"KSR.is_myself_furi()", "boolean false"},
     {"KSR.is_myself_srcip()", "boolean true"},
     {"KSR.is_myself_suri()", "boolean false"},
+    {"KSR.drain.is_on()", "boolean false"},
+    {"KSR.drain.registrations()", "boolean false"},
+    {"KSR.drain.reject()", "number -1"},
+    {"KSR.pv.get('$drain')", "number 0"},
     // Flags.
     {"KSR.setflag(3) and KSR.isflagset(3)", "boolean true"},
     {"KSR.isflagset(4)", "boolean false"},

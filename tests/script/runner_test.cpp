@@ -64,11 +64,14 @@ TEST(Script, FindsItsModulesBesideIt) {
 }
 
 TEST(Script, LibrariesThatLiftTheLimitsAreMissing) {
-  EXPECT_EQ(load_error(std::string("assert(jit == nil and ffi == nil and os.exit == nil and os.execute == nil and io.popen == nil and "
-                                   "debug.sethook == nil)\nassert(not pcall(require, 'ffi'))\nassert(os.time() and debug.traceback and "
-                                   "string.format)\n") +
-                       answers),
-            "none");
+  EXPECT_EQ(
+      load_error(
+          std::string(
+              "assert(jit == nil and ffi == nil and os.exit == nil and os.execute == nil and io.popen == nil and "
+              "debug.sethook == nil and newproxy == nil)\nassert(not pcall(require, 'ffi'))\nassert(os.time() and debug.traceback and "
+              "string.format)\n") +
+          answers),
+      "none");
 }
 
 TEST(Script, BytecodeIsRefused) {
@@ -114,6 +117,66 @@ TEST(Script, HeapIsBounded) {
   EXPECT_EQ(bench.runner().counters().last_error, "default.lua:3: stopped: the script uses too much memory");
   ASSERT_THAT(sent, SizeIs(1));
   EXPECT_EQ(sent[0].line(), "SIP/2.0 500 Server Internal Error");
+}
+
+// The counters of a script that got one request, with a heap of 8 MiB.
+ScriptRunner::Counters counters_after(const std::string& script) {
+  Bench bench(script);
+  bench.options().memory_limit_bytes = 8 << 20;
+  bench.start();
+  bench.receive(Request{});
+  return bench.runner().counters();
+}
+
+TEST(Script, OneCallCannotTakeTheWholeMemory) {
+  EXPECT_EQ(counters_after("function ksr_request_route()\n  local text = string.rep('x', 1e9)\nend").last_error,
+            "default.lua:2: stopped: the script uses too much memory");
+  EXPECT_EQ(
+      counters_after("function ksr_request_route()\n  local n = 0 while true do n = n + 1 local text = string.rep('x', 1e6) .. n end\nend")
+          .last_error,
+      "default.lua:2: stopped: the script uses too much memory")
+      << "garbage counts, too";
+  EXPECT_EQ(load_error(std::string("local text = string.rep('x', 1e9)\n") + answers),
+            "default.lua:1: stopped: the script uses too much memory");
+}
+
+TEST(Script, CallsThatAreMuchWorkEachAreStopped) {
+  static std::int64_t used_us = 0;
+  Bench bench("function ksr_request_route()\n  while true do local text = string.rep('x', 1e5) end\nend");
+  bench.options().processor_us = [] { return used_us += 10'000; };
+  bench.start();
+  EXPECT_TRUE(first(bench.receive(Request{}), "SIP/2.0 500 "));
+  EXPECT_EQ(bench.runner().counters().last_error, "default.lua:2: stopped: the script runs too long");
+  EXPECT_LT(used_us, 700'000) << "500 ms after the first check";
+}
+
+TEST(Script, AScriptCanGoOnWithoutWhatItWasRefused) {
+  Bench bench("function ksr_request_route()\n  if not pcall(string.rep, 'x', 1e9) then KSR.sl.send_reply(200, 'OK') end\nend");
+  EXPECT_TRUE(first(bench.receive(Request{}), "SIP/2.0 200 "));
+  EXPECT_EQ(bench.runner().counters().errors, 0U);
+}
+
+TEST(Script, GarbageIsCollectedBeforeTheHeapIsFull) {
+  // More than half of the heap is in use: Lua alone would let it grow to the double before it collects.
+  Bench bench(
+      "local held = {}\nfor i = 1, 5000 do held[i] = string.rep('x', 1000) .. i end\n"
+      "function ksr_request_route()\n  for i = 1, 10 do local garbage = string.rep('y', 20000) .. KSR.pv.get('$ci') .. i end\n"
+      "  KSR.sl.send_reply(200, 'OK')\nend");
+  bench.options().memory_limit_bytes = 8 << 20;
+  bench.start();
+  for (int i = 0; i < 200; ++i) bench.receive(Request{.call_id = "call-" + std::to_string(i), .branch = "z9hG4bK-" + std::to_string(i)});
+  EXPECT_EQ(bench.runner().counters().errors, 0U) << bench.runner().counters().last_error;
+  EXPECT_EQ(bench.runner().counters().runs, 200U);
+}
+
+TEST(Script, ABranchRouteThatIsStoppedStopsNotTheCallbackThatRelays) {
+  for (const char* trouble : {"while true do end", "local t = {} while true do t[#t + 1] = string.rep('x', 10000) .. #t end"}) {
+    const auto counters = counters_after(std::string("function each() ") + trouble +
+                                         " end\nfunction ksr_request_route()\nKSR.tm.t_on_branch('each')\nKSR.tm.t_relay()\n"
+                                         "for i = 1, 1000 do local t = {i} end\nKSR.dbg('goes on')\nend");
+    EXPECT_EQ(counters.errors, 1U) << trouble << ": " << counters.last_error;
+    EXPECT_THAT(counters.last_error, HasSubstr("default.lua:1: stopped: the script"));
+  }
 }
 
 TEST(Script, BudgetIsThatOfTheOutermostRun) {

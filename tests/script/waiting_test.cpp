@@ -58,6 +58,19 @@ TEST(WaitingCallback, GoesOnWithWhatItKnew) {
   EXPECT_TRUE(first(bench.answer(*invite, 200), "SIP/2.0 200 "));
 }
 
+TEST(WaitingCallback, SleepsWhileOthersGoOn) {
+  Bench bench(
+      "function ksr_request_route()\n  local slept = KSR.is_INVITE() and KSR.cfgutils.sleep(2) + KSR.cfgutils.usleep(500000)\n"
+      "  KSR.sl.send_reply(200, 'Slept ' .. tostring(slept))\nend");
+  (void)bench.receive(Request{});
+  EXPECT_TRUE(first(bench.receive(Request{.method = "OPTIONS", .call_id = "other", .branch = "z9hG4bK-2"}), "SIP/2.0 200 Slept false"));
+  EXPECT_THAT(bench.advance(2400ms), IsEmpty());
+  EXPECT_TRUE(first(bench.advance(200ms), "SIP/2.0 200 Slept 2"));
+  Bench longer("function ksr_request_route() KSR.cfgutils.sleep(86401) end");
+  (void)longer.receive(Request{});
+  EXPECT_THAT(longer.runner().counters().last_error, testing::HasSubstr("a delay is at most 86400000 ms"));
+}
+
 TEST(WaitingCallback, RunsFromItsBeginInTheNextProcess) {
   Bench bench(later);
   bench.receive(Request{});

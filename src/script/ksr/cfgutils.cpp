@@ -45,6 +45,13 @@ int random_event(Call& call) {
   return call.vm.random().below(100) < call.vm.shared().probability() ? 1 : -1;
 }
 
+int sleep_for(Call& call, std::chrono::microseconds unit) {
+  const std::int64_t number = call.number(0);
+  if (number < 0 || number > call.vm.delay_max() / unit)
+    return call.fail("a delay is at most " + std::to_string(call.vm.delay_max() / 1ms) + " ms (async.delay_max)");
+  return call.sleep(number * unit);
+}
+
 constexpr auto integer = Returns::Integer;
 
 const Function table[] = {
@@ -55,6 +62,16 @@ const Function table[] = {
      lock},
     {"cfgutils", "trylock", "string name", integer, routes::any, "The same without waiting; -1: another callback has it.", "", try_lock},
     {"cfgutils", "unlock", "string name", integer, routes::any, "Gives a lock back.", "-1 if it is not held.", unlock},
+    {"cfgutils", "sleep", "int seconds", integer, routes::waiting,
+     "The callback waits, the worker goes on with other calls. A delay of more than `async.delay_max` is a script error.",
+     "Kamailio's process stands still. Not in reply and branch callbacks. If the server restarts meanwhile, the callback runs again from "
+     "its "
+     "begin.",
+     [](Call& call) { return sleep_for(call, std::chrono::seconds(1)); }},
+    {"cfgutils", "usleep", "int microseconds", integer, routes::waiting, "The same with microseconds.", "As sleep.",
+     [](Call& call) { return sleep_for(call, std::chrono::microseconds(1)); }},
+    {"cfgutils", "check_route_exists", "string function", integer, routes::any, "The script has a function of that name.",
+     "Kamailio looks for a route of its own language.", [](Call& call) { return call.vm.has_function(call.text(0)) ? 1 : -1; }},
     {"cfgutils", "core_hash", "string first, string second, int bits", integer, routes::any,
      "Hash of two texts from 1 to 2 to the power of `bits`, the same number as in Kamailio.", "", core_hash},
     {"cfgutils", "rand_set_prob", "int percent", integer, routes::any, "Sets the probability of rand_event, for all workers.",

@@ -87,6 +87,8 @@ class Call {
   int wait(Duration timeout, const std::function<void(Waker)>& start);
   // The callback ends, and after `delay` the script's function `name` goes on with the same message and transaction.
   int continue_later(Duration delay, std::string_view name);
+  // The callback waits for that time; then the function returns 1.
+  int sleep(Duration delay);
   // The same with work as in wait(): `name` goes on when it is done, or after `timeout`.
   int continue_with_answer(Duration timeout, std::string_view name, const std::function<void(Waker)>& start);
 
@@ -138,6 +140,7 @@ struct Function {
 
 // The modules, a file each.
 [[nodiscard]] std::span<const Function> core_functions();
+[[nodiscard]] std::span<const Function> core_delivery_functions();
 [[nodiscard]] std::span<const Function> x_functions();
 [[nodiscard]] std::span<const Function> pv_functions();
 [[nodiscard]] std::span<const Function> pvx_functions();
@@ -151,15 +154,20 @@ struct Function {
 [[nodiscard]] std::span<const Function> sl_functions();
 [[nodiscard]] std::span<const Function> rr_functions();
 [[nodiscard]] std::span<const Function> nathelper_functions();
+[[nodiscard]] std::span<const Function> nathelper_fix_functions();
 [[nodiscard]] std::span<const Function> siputils_functions();
+[[nodiscard]] std::span<const Function> siputils_contact_functions();
 [[nodiscard]] std::span<const Function> textops_functions();
+[[nodiscard]] std::span<const Function> textops_part_functions();
 [[nodiscard]] std::span<const Function> textopsx_functions();
 [[nodiscard]] std::span<const Function> sdpops_functions();
 [[nodiscard]] std::span<const Function> maxfwd_functions();
 [[nodiscard]] std::span<const Function> sanity_functions();
 [[nodiscard]] std::span<const Function> xlog_functions();
 [[nodiscard]] std::span<const Function> corex_functions();
+[[nodiscard]] std::span<const Function> corex_output_functions();
 [[nodiscard]] std::span<const Function> dispatcher_functions();
+[[nodiscard]] std::span<const Function> drain_functions();
 [[nodiscard]] std::span<const Function> async_functions();
 [[nodiscard]] std::span<const Function> sqlops_functions();
 [[nodiscard]] std::span<const Function> ndb_redis_functions();
@@ -178,7 +186,7 @@ struct Function {
 [[nodiscard]] std::span<const Function> dialplan_functions();
 [[nodiscard]] std::span<const Function> lcr_functions();
 
-// All of them, in the order of the reference.
+// All of them, in the order of the reference; a module may have several rows.
 struct Module {
   std::string_view name, title;
   std::span<const Function> (*functions)();

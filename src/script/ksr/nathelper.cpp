@@ -1,8 +1,8 @@
 // KSR.nathelper: requests to a device go back to where it came from, by the address and transport that its Contact carries as ;alias.
 #include "base/case.hpp"
 #include "proxy/proxy.hpp"
+#include "script/ksr/contact_edits.hpp"
 #include "script/ksr/uri_access.hpp"
-#include "sip/name_addr.hpp"
 #include "sip/params.hpp"
 #include "sip/uri_transport.hpp"
 
@@ -49,29 +49,27 @@ bool names_source(const Call& call, const sip::Uri& contact) {
 }
 
 int add_alias(Call& call, const std::string& alias, bool always) {
-  auto& context = call.context();
-  bool added = false;
-  for (const auto& value : call.message().values(sip::HeaderName::Contact)) {
-    const auto contact = sip::NameAddr::parse(value.text);
-    const auto uri = contact ? sip::Uri::parse(contact->uri) : std::nullopt;
-    if (!uri || (uri->scheme != sip::Scheme::Sip && uri->scheme != sip::Scheme::Sips)) continue;
-    if (!always && names_source(call, *uri)) continue;
-    const auto offset = static_cast<std::size_t>(contact->uri.data() - value.text.data());
-    std::string text(value.text);
-    // Before the headers of the URI; without brackets what follows it are parameters of the header.
-    const std::size_t at =
-        offset + (uri->has_headers ? static_cast<std::size_t>(uri->headers.data() - contact->uri.data()) - 1 : contact->uri.size());
-    text.insert(at, contact->bracketed ? alias : alias + ">");
-    if (!contact->bracketed) text.insert(offset, "<");
-    context.edits->replace_range(value.begin, value.end, text);
-    added = true;
-  }
-  return added ? 1 : nothing_to_do;
+  const int added = change_contacts(call, [&](std::string_view contact) -> std::optional<std::string> {
+    if (!always && names_source(call, *sip::Uri::parse(contact))) return std::nullopt;
+    return with_parameter(contact, alias);
+  });
+  return added > 0 ? 1 : nothing_to_do;
+}
+
+std::string alias_of_source(const Call& call) {
+  const auto& source = call.context().received->source;
+  return alias_of(source.host_text(), source.port, received_by(call));
 }
 
 int add_contact_alias(Call& call) {
-  const auto& source = call.context().received->source;
-  return add_alias(call, alias_of(source.host_text(), source.port, received_by(call)), false);
+  return add_alias(call, alias_of_source(call), false);
+}
+
+int set_contact_alias(Call& call, bool trim) {
+  const int changed = change_contacts(call, [&](std::string_view contact) {
+    return with_parameter(trim ? without_parameter(contact, "alias") : std::string(contact), alias_of_source(call));
+  });
+  return changed > 0 ? 1 : -1;
 }
 
 int add_contact_alias_to(Call& call) {
@@ -109,8 +107,11 @@ const Function table[] = {
      "Adds `;alias=` with source address, port and transport to each Contact URI that names something else: requests to it find the "
      "connection, or the hole in the NAT, that the device came by. 2: there was nothing to add.",
      "", add_contact_alias},
-    {"nathelper", "set_contact_alias", "", integer, routes::any, "The same as add_contact_alias.",
-     "The change shows in the message that leaves, not in this one.", add_contact_alias},
+    {"nathelper", "set_contact_alias", "", integer, routes::any, "Adds such an alias in any case; -1: there is no Contact URI.",
+     "The change shows in the message that leaves, not in this one. All contacts of the message, not one of them.",
+     [](Call& call) { return set_contact_alias(call, false); }},
+    {"nathelper", "set_contact_alias_trim", "", integer, routes::any, "The same; an alias that is there already goes.",
+     "As set_contact_alias.", [](Call& call) { return set_contact_alias(call, true); }},
     {"nathelper", "add_contact_alias_addr", "string ip, int port, string transport", integer, routes::any,
      "Adds that address and transport (`tcp`) as alias to each Contact URI.", "An address that is none is a script error.",
      add_contact_alias_to},

@@ -205,7 +205,9 @@ const Function table[] = {
     {"tm", "t_relay", "", integer, relaying,
      "Forwards the request to its target set with a transaction. A CANCEL goes to the branches of its INVITE, an ACK goes without a "
      "transaction. Below 0 a request has been answered with the error already.",
-     "The error reply is sent at once, so sl_reply_error after it does nothing.", relay},
+     "The error reply is sent at once, so sl_reply_error after it does nothing. A host name that name servers must be asked about is no "
+     "error yet: if it leads nowhere, the branch fails with 478, which failure routes see.",
+     relay},
     {"tm", "t_relay_cancel", "", integer, routes::request,
      "A CANCEL whose INVITE is known is done with: 0. Otherwise 1, and the script goes on.", "",
      [](Call& call) { return call.message().method() == sip::Method::Cancel ? call.context().relay_cancel() : 1; }},

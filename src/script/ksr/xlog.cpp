@@ -4,6 +4,9 @@
 #include "script/vm.hpp"
 
 namespace perdure::script {
+namespace {
+constexpr std::string_view component = "script";
+}
 
 std::optional<log::Level> level_from(std::string_view name) {
   constexpr std::pair<std::string_view, log::Level> levels[] = {
@@ -18,7 +21,7 @@ std::optional<log::Level> level_from(std::string_view name) {
 
 void write_log(log::Level level, std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  if (log::enabled(level)) log::write(level, text);
+  if (log::enabled(level, component)) log::write(level, component, text);
 }
 
 int log_at_level(Call& call) {
@@ -35,7 +38,7 @@ int expand_and_write(Call& call, log::Level level, std::string_view text) {
   std::string error;
   const auto* line = call.vm.text_template(text, error);
   if (!line) return call.fail(std::move(error));
-  if (!log::enabled(level)) return 1;
+  if (!log::enabled(level, component)) return 1;
   auto& expanded = call.vm.value_buffers.enter().collected;
   expanded.clear();
   line->append_to(call, expanded);
