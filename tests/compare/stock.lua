@@ -19,8 +19,9 @@ local function is_banned()
 end
 
 local function check_request()
+  KSR.set_reply_no_connect()
   if is_banned() then
-    KSR.dbg(KSR.kx.get_method() .. " from blocked address " .. KSR.kx.get_srcip() .. ":" .. KSR.kx.get_srcport() .. " " .. KSR.kx.gete_furi() .. "\n")
+    KSR.dbg(KSR.kx.get_method() .. " from blocked address " .. KSR.kx.get_srcip() .. ":" .. KSR.kx.get_srcport() .. " " .. KSR.kx.get_furi() .. "\n")
     KSR.x.exit()
   end
   local agent = KSR.kx.gete_ua()
@@ -204,5 +205,9 @@ end
 
 function ksr_reply_route()
   KSR.info("response\n")
+  if KSR.sanity.sanity_check(17604, 6) < 0 then
+    KSR.err("malformed response from " .. KSR.kx.get_srcip() .. "\n")
+    KSR.x.drop()
+  end
   return 1
 end

@@ -52,7 +52,8 @@ PERDURE = {
     ],
 }
 
-PERDURE_OPTIONS = """[dialplan]
+PERDURE_OPTIONS = """[htable.ipban]
+[dialplan]
 list = "dialplan.list"
 attributes_avp = "attrs"
 [mtree.places]

@@ -153,13 +153,13 @@ def unanswered(w):
 # The functions that Kamailio's example script calls.
 FUNCTIONS = """
 dbg err info is_ACK is_BYE is_CANCEL is_INVITE is_NOTIFY is_OPTIONS is_REGISTER is_method_in is_myself_furi is_myself_ruri is_myself_srcip isbflagset isdsturiset isflagset
-setbflag setflag force_rport
+setbflag setflag force_rport set_reply_no_connect
 auth.auth_challenge auth.consume_credentials auth_db.auth_check corex.has_ruri_user hdr.append hdr.remove htable.sht_match_name htable.sht_seti kx.get_method kx.get_ruri
-kx.get_srcip kx.get_srcport kx.get_status kx.gete_fhost kx.gete_furi kx.gete_ua maxfwd.process_maxfwd nathelper.fix_nated_register nathelper.handle_ruri_alias
+kx.get_srcip kx.get_srcport kx.get_status kx.gete_fhost kx.gete_ua kx.get_furi maxfwd.process_maxfwd nathelper.fix_nated_register nathelper.handle_ruri_alias
 nathelper.nat_uac_test nathelper.set_contact_alias permissions.allow_source_address pike.pike_check_req pv.get registrar.lookup registrar.save rr.add_rr_param
 rr.check_route_param rr.loose_route rr.record_route rtpproxy.rtpproxy_manage sanity.sanity_check siputils.has_totag siputils.is_first_hop siputils.is_reply siputils.is_request
 sl.send_reply sl.sl_reply_error sl.sl_send_reply tm.t_check_trans tm.t_is_canceled tm.t_is_set tm.t_newtran tm.t_on_branch tm.t_on_failure tm.t_on_reply tm.t_relay
-tmx.t_is_branch_route tmx.t_precheck_trans x.exit
+tmx.t_is_branch_route tmx.t_precheck_trans x.drop x.exit
 """.split()
 
 

@@ -103,6 +103,32 @@ add("applied_changes", """
 # Bodies of several parts.
 PARTS = "--x\r\nContent-Type: text/html\r\n\r\n<b>hello</b>\r\n--x\r\nContent-Type: application/sdp\r\n\r\n" + SDP + "\r\n--x--\r\n"
 add("filter_body", returns('KSR.textops.filter_body("application/sdp")'), PARTS, "multipart/mixed;boundary=x")
+for name, expressions in {
+    "append_body_part": ['KSR.textops.append_body_part("one", "text/plain")'],
+    "append_body_part_twice": ['KSR.textops.append_body_part("one", "text/plain")', 'KSR.textops.append_body_part("two", "text/plain")'],
+    "append_body_part_cd": ['KSR.textops.append_body_part_cd("one", "text/plain", "signal;handling=required")'],
+    "append_body_part_hex": ['KSR.textops.append_body_part_hex("6b 61 6d", "application/x")'],
+    "append_body_part_hex_odd": ['KSR.textops.append_body_part_hex("6b 6", "application/x")'],
+    "append_body_part_hex_cd": ['KSR.textops.append_body_part_hex_cd("6b", "application/x", "signal")'],
+    "remove_body_part": ['KSR.textops.remove_body_part("application/sdp")'],
+    "remove_body_part_first": ['KSR.textops.remove_body_part("text/html")'],
+    "remove_body_part_none": ['KSR.textops.remove_body_part("text/plain")'],
+    "get_body_part": ['KSR.textops.get_body_part("text/html", "$var(p)")', 'string.format("%q", KSR.pv.gete("$var(p)")):gsub("[\\r\\n]", "_")'],
+    "get_body_part_none": ['KSR.textops.get_body_part("text/plain", "$var(p)")'],
+    "set_body_multipart_mode_twice": ["KSR.textops.set_body_multipart_mode()"],
+}.items():
+    add(name, returns(*expressions), PARTS, "multipart/mixed;boundary=x")
+for name, expression in {
+    "set_body_multipart_mode": "KSR.textops.set_body_multipart_mode()",
+    "set_body_multipart_boundary": 'KSR.textops.set_body_multipart_boundary("bb")',
+    "set_body_multipart_content": 'KSR.textops.set_body_multipart_content("one", "text/html")',
+    "set_body_multipart": 'KSR.textops.set_body_multipart("one", "text/html", "bb")',
+    "append_body_part_to_none": 'KSR.textops.append_body_part("one", "text/plain")',
+    "remove_body_part_of_none": 'KSR.textops.remove_body_part("text/plain")',
+}.items():
+    add(name, returns(expression))
+add("multipart_in_steps", returns("KSR.textops.set_body_multipart_mode()", "KSR.textopsx.msg_apply_changes()",
+                                  'KSR.textops.append_body_part("one", "text/plain")'))
 add("filter_body_none", returns('KSR.textops.filter_body("text/plain")'), PARTS, "multipart/mixed;boundary=x")
 
 # Offers.
