@@ -123,7 +123,8 @@ void from_the_table(fuzz::Input& input) {
   for (const auto& option : options())
     expect(is_named(option) || std::visit(Reader{*config, expected}, option.value), "a value is not what was written");
   expect(config->state.persist == expected.state.persist && config->state.clock == expected.state.clock &&
-             config->state.durability == expected.state.durability && config->log_level == expected.log_level,
+             config->state.durability == expected.state.durability && config->log.level == expected.log.level &&
+             config->log.style == expected.log.style,
          "a choice is not what was written");
 }
 

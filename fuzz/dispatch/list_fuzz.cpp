@@ -3,6 +3,7 @@
 #include <string>
 
 #include "dispatch/list.hpp"
+#include "sip/uri.hpp"
 #include "fuzz/input.hpp"
 
 namespace {
@@ -27,7 +28,9 @@ void check_set(const List& list, const Set& set) {
     const Destination& one = set.destinations[i];
     expect(one.set == set.id && list.find(set.id, one.uri) == &one, "a destination is not found by its URI");
     expect(i == 0 || one.priority <= set.destinations[i - 1].priority, "priorities out of order");
-    expect(one.address.family != Family::None, "a destination without an address");
+    const auto uri = sip::Uri::parse(one.uri);
+    const bool is_name = uri && !SocketAddress::parse(uri->host_without_brackets(), 0);
+    expect((one.address.family == Family::None) == is_name, "a destination with an address and a name, or with neither");
     expect(one.weight <= 100 && one.relative_weight <= 100, "a weight beyond its limit");
   }
   bool weighted = false;
