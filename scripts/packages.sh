@@ -2,9 +2,9 @@
 
 packages_build=(
   build-essential ca-certificates ccache cmake git ninja-build pkg-config python3
-  libboost1.81-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libhiredis-dev libjansson-dev libluajit-5.1-dev libpcre2-dev libpq-dev libsoci-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev
+  libboost1.81-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libhiredis-dev libjansson-dev libluajit-5.1-dev libncurses-dev libpcre2-dev libpq-dev libsoci-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev prometheus-cpp-dev
 )
-packages_test=(libgtest-dev libgmock-dev mariadb-server nsd openssl postgresql redis-server sip-tester)
+packages_test=(libgtest-dev libgmock-dev mariadb-server nsd openssl postgresql redis-server sip-tester tmux tshark)
 packages_demo=(sip-tester)
 packages_lint=(clang-format clang-tidy)
 packages_fuzz=(clang-19 libclang-rt-19-dev llvm-19)

@@ -41,7 +41,9 @@ Result<> Capabilities::connect(const Config& config) {
     if (!pool) return fail(fmt::format("[sql.{}]: {}", database.name, pool.error().message));
     databases_.push_back({database.name, database.timeout, std::move(*pool)});
   }
-  auto resolver = net::Resolver::create(config.dns.resolver);
+  net::ResolverOptions resolver_options = config.dns.resolver;
+  resolver_options.searches_of_asker_max = config.transaction.waiting_max;
+  auto resolver = net::Resolver::create(std::move(resolver_options));
   if (!resolver) return std::unexpected(resolver.error());
   resolver_ = std::move(*resolver);
   for (const auto& server : config.redis) {
@@ -95,14 +97,20 @@ Result<Capabilities::Lists> Capabilities::read_lists() const {
   else if (!from.trusted_file.empty())
     done = take(lists.trusted, permissions::TrustedList::load(from.trusted_file));
   if (!done) return std::unexpected(done.error());
-  if (!dialplan_options_.list.empty()) {
-    auto rules = dialplan::Rules::load(dialplan_options_.list);
+  if (dialplan_options_.any()) {
+    if (!dialplan_options_.list.empty() && !dialplan_options_.database.empty())
+      return fail("[dialplan]: `list` and `db` cannot both be given");
+    auto rules = dialplan_options_.database.empty() ? dialplan::Rules::load(dialplan_options_.list) : load_rules(config_);
     if (!rules) return std::unexpected(rules.error());
     lists.rules = std::move(*rules);
   }
-  auto trees = trees_.load();
-  if (!trees) return std::unexpected(trees.error());
-  lists.trees = std::move(*trees);
+  for (const auto& options : trees_.options()) {
+    if (!options.file.empty() && !options.database.empty())
+      return fail(fmt::format("[mtree.{}]: `file` and `db` cannot both be given", options.name));
+    auto tree = options.database.empty() ? prefix::Tree::load(options) : load_tree(config_, options);
+    if (!tree) return std::unexpected(tree.error());
+    lists.trees.push_back(std::make_shared<const prefix::Tree>(std::move(*tree)));
+  }
   if (!lcr_options_.list.empty()) {
     auto gateways = lcr::List::load(lcr_options_.list);
     if (!gateways) return std::unexpected(gateways.error());
@@ -223,7 +231,8 @@ void Capabilities::offer_to(script::ScriptOptions& options) {
   options.http = &http_;
   options.permissions.permissions = config_.permissions.any() ? &permissions_ : nullptr;
   options.permissions.tag_avp = config_.permissions.tag_avp;
-  options.routing.dialplan = dialplan_options_.list.empty() ? nullptr : &dialplan_;
+  options.received_avp = config_.nathelper.received_avp;
+  options.routing.dialplan = dialplan_options_.any() ? &dialplan_ : nullptr;
   options.routing.attributes_avp = dialplan_options_.attributes_avp;
   options.routing.trees = trees_.options().empty() ? nullptr : &trees_;
   options.routing.lcr = lcr_options_.list.empty() ? nullptr : &lcr_;

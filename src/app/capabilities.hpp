@@ -16,6 +16,7 @@
 #include "lcr/router.hpp"
 #include "limit/pipes.hpp"
 #include "limit/sources.hpp"
+#include "locate/block_list.hpp"
 #include "net/http_client.hpp"
 #include "net/redis_pool.hpp"
 #include "net/resolver.hpp"
@@ -71,6 +72,8 @@ class Capabilities {
   [[nodiscard]] lcr::Router& lcr() { return lcr_; }
   // Until disconnect().
   [[nodiscard]] net::Resolver& resolver() { return *resolver_; }
+  // Servers that have failed of late.
+  [[nodiscard]] locate::BlockList& blocked() { return blocked_; }
   // Databases, Redis and HTTP servers, each with what it has counted.
   struct Service {
     std::string_view kind;
@@ -108,6 +111,7 @@ class Capabilities {
   limit::Pipes pipes_;
   std::vector<Database> databases_;
   std::unique_ptr<net::Resolver> resolver_;
+  locate::BlockList blocked_;
   struct Redis {
     std::string name;
     Duration timeout;

@@ -253,7 +253,7 @@ Json trusted_json(const permissions::TrustedList& trusted) {
 
 void add_capability_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& capabilities) {
   add_htable_methods(methods, engine, capabilities);
-  add_dns_methods(methods, capabilities);
+  add_dns_methods(methods, engine, capabilities);
   methods.add("pike.list", [&](const Json& params) -> RpcResult { return sources_json(capabilities.sources(), params, engine.now()); });
   methods.add("pl.get_pipes", [&](const Json&) -> RpcResult { return pipes_json(capabilities.pipes(), engine.now()); });
   methods.add("pl.set_pipe", [&](const Json& params) { return set_pipe(capabilities.pipes(), params); });

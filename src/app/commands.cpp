@@ -4,13 +4,18 @@
 
 #include <cstdio>
 
+#include "admin/http_server.hpp"
 #include "admin/rpc_client.hpp"
+#include "app/administration.hpp"
 #include "app/capabilities.hpp"
 #include "app/config.hpp"
+#include "app/drain_command.hpp"
 #include "app/script_events.hpp"
 #include "app/state_directory.hpp"
 #include "app/table.hpp"
 #include "dispatch/dispatcher.hpp"
+#include "edge/connections/tls.hpp"
+#include "engine/clock.hpp"
 #include "script/script_runner.hpp"
 
 namespace perdure::app {
@@ -90,6 +95,7 @@ std::string status_text(const Json& status) {
                                                          member(status, "serving") == true ? "serving" : "not serving")});
   table.add({"listen", listen});
   table.add({"workers", std::to_string(number(status, "workers"))});
+  if (const Json& drain = member(status, "drain"); member(drain, "on") == true) table.add({"draining", drain_text(drain)});
   if (const Json& open = member(member(status, "connections"), "open"); open.is_object() && !open.empty()) {
     std::string connections;
     for (const auto& [transport, count] : open.items())
@@ -198,12 +204,19 @@ int check_files(const ClientOptions& options) {
     if (const auto loaded = dispatcher.reload(config->dispatcher.list); !loaded) return failed(loaded.error().message);
   script::ScriptOptions script;
   script.path = config->script;
+  script.instruction_limit = config->script_instructions;
+  script.memory_limit_bytes = config->script_memory_bytes;
+  script.processor_us = engine::processor_us;
+  script.time_limit = config->script_time;
   script.dispatcher = &dispatcher;
   script.callbacks = configured_callbacks(*config);
   const auto capabilities = Capabilities::create(*config);
   if (!capabilities) return failed(capabilities.error().message);
   (*capabilities)->offer_to(script);
   if (const auto checked = script::check_script(script); !checked) return failed(checked.error().message);
+  if (config->connections.tls.is_on())
+    if (const auto loaded = edge::TlsContext::load(config->connections.tls); !loaded) return failed(loaded.error().message);
+  if (const auto http = admin::check_http(http_options(config->admin)); !http) return failed("admin: " + http.error().message);
   const auto list = dispatcher.list();
   if (options.json)
     fmt::print("{}\n", admin::to_text({{"configuration", config->path},

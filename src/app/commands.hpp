@@ -29,7 +29,7 @@ int complain(const ClientOptions& options, const admin::RpcError& error);
 // Returns when the server has let go of its sockets and state directory.
 [[nodiscard]] int stop_server(const ClientOptions& options);
 [[nodiscard]] int call_method(const ClientOptions& options, const std::string& method, const std::vector<std::string>& arguments);
-// Configuration, script and destination list, without starting anything.
+// Configuration, script, destination list, certificates and keys, without starting anything.
 [[nodiscard]] int check_files(const ClientOptions& options);
 
 // An argument of `perdure rpc`: JSON where it is JSON, else text. "s:5" is the text "5", as in kamcmd.

@@ -267,6 +267,22 @@ class FileReader {
   std::vector<std::pair<const Option*, std::size_t>> lines_;
 };
 
+bool is_loopback(const SocketAddress& address) {
+  const bool v4 = address.family == Family::IPv4 && address.ip[0] == 127;
+  return v4 || address.same_ip(*SocketAddress::parse("::1", 0));
+}
+
+Result<> check_admin(const Config::Admin& admin, const FileReader& reader) {
+  const auto wrong = [&](const char* key, const char* what) { return reader.error(reader.line_of("admin", key), what); };
+  if (admin.http.family == Family::None) return {};
+  if (admin.certificate.empty() != admin.private_key.empty())
+    return wrong("certificate", "admin.certificate and admin.private_key belong together");
+  if (!admin.client_ca.empty() && admin.certificate.empty()) return wrong("client_ca", "admin.client_ca needs admin.certificate");
+  if (!is_loopback(admin.http) && admin.token_file.empty() && admin.client_ca.empty())
+    return wrong("http", "admin.http on an address that others reach needs admin.token_file or admin.client_ca");
+  return {};
+}
+
 // What no single option can say.
 Result<> check_together(const Config& config, const FileReader& reader) {
   for (const auto& listen : config.listen)
@@ -279,8 +295,11 @@ Result<> check_together(const Config& config, const FileReader& reader) {
   for (const auto& [key, flag] : {std::pair("log_flag", config.acc.log_flag), std::pair("log_missed_flag", config.acc.log_missed_flag),
                                   std::pair("failed_transaction_flag", config.acc.failed_transaction_flag)})
     if (flag && (*flag < 0 || *flag > 31)) return reader.error(reader.line_of("acc", key), fmt::format("acc.{} is a flag, 0 to 31", key));
+  if (config.trace.hep.collector && config.trace.bytes == 0)
+    return reader.error(reader.line_of("trace", "hep"), "trace.hep needs trace.bytes: what is exported is read from there");
   for (const auto& timer : config.timers)
     if (timer.route.empty()) return reader.error(1, fmt::format("timer.{} has no route", timer.name));
+  if (auto done = check_admin(config.admin, reader); !done) return done;
   if (config.workers > config.state.partitions)
     return reader.error(reader.line_of("", "workers"),
                         fmt::format("{} workers need as many state.partitions, which is {}", config.workers, config.state.partitions));

@@ -1,5 +1,5 @@
 #pragma once
-// The configuration as the rest of the program uses it: checked, with absolute paths. options.cpp says what every key means.
+// The configuration as the rest of the program uses it: checked, with absolute paths. options/ says what every key means.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +26,7 @@
 #include "proxy/proxy.hpp"
 #include "script/service_results.hpp"
 #include "store/types.hpp"
+#include "trace/hep.hpp"
 
 namespace perdure::app {
 
@@ -43,6 +44,9 @@ struct Config {
   std::vector<std::string> aliases;
   std::uint32_t workers = 0;
   std::string script;  // absolute; empty: the embedded script
+  std::uint32_t script_instructions = 1'000'000;
+  std::uint64_t script_memory_bytes = 64ULL << 20;
+  Duration script_time = std::chrono::milliseconds(500);
 
   struct State {
     std::string directory;  // absolute
@@ -99,6 +103,10 @@ struct Config {
     [[nodiscard]] bool any() const { return !address_file.empty() || !trusted_file.empty() || !database.empty(); }  // else it is nil
   } permissions;
 
+  struct Nathelper {
+    std::string received_avp;
+  } nathelper;
+
   limit::SourceOptions pike;
   struct Pipelimit {
     Duration interval{};
@@ -107,7 +115,9 @@ struct Config {
 
   std::vector<prefix::TreeOptions> trees;  // [mtree.NAME]
   struct Dialplan {
-    std::string list;  // absolute; empty: KSR.dialplan is nil
+    std::string list;                                                              // absolute
+    std::string database, table;                                                   // of a [sql.NAME], instead of a list
+    [[nodiscard]] bool any() const { return !list.empty() || !database.empty(); }  // else KSR.dialplan is nil
     std::string attributes_avp;
   } dialplan;
   struct Lcr {
@@ -135,6 +145,7 @@ struct Config {
 
   struct Dns {
     net::ResolverOptions resolver;
+    proxy::Locating locating;  // but for whom to ask
   } dns;
   struct Redis {
     std::string name;
@@ -149,7 +160,18 @@ struct Config {
   } http;
   std::vector<std::pair<std::string, script::HttpConnection>> http_connections;  // [http_connection.NAME]
 
-  log::Level log_level = log::Level::Notice;
+  struct Admin {
+    SocketAddress http;                                           // family None: there is no HTTP
+    std::string token_file, certificate, private_key, client_ca;  // absolute; empty: none
+    std::uint32_t connections = 0, requests_per_second = 0;
+    std::string group;  // whose members may use the control socket; empty: that of the process
+  } admin;
+  struct Trace {
+    std::uint64_t bytes = 0;  // 0: messages are not kept
+    trace::HepOptions hep;
+  } trace;
+
+  log::Options log;
 
   edge::ConnectionOptions connections;        // but for the listeners
   std::vector<ListenAddress> proxy_protocol;  // those of `listen` that are behind a load balancer

@@ -36,6 +36,27 @@ std::uint64_t open_count(const edge::ConnectionCounters& counters, Transport tra
   return counters.open[static_cast<std::size_t>(transport)].get();
 }
 
+// core.tcp_list, and tls.list, which leaves the others out.
+void add_lists(admin::MethodTable& methods, ConnectionsHost& host, boost::asio::io_context& context) {
+  const auto add = [&](const char* method, bool secure_only) {
+    methods.add_late(method, [&host, &context, secure_only](const Json& params, Done done) {
+      if (!host.connections()) return done(rpc_fail("no listen address has connections"));
+      const Json limit = admin::parameter(params, 0, "limit");
+      if (!limit.is_null() && !limit.is_number_unsigned()) return done(rpc_fail("the only parameter is a number, `limit`"));
+      const std::size_t most = std::min(limit.is_null() ? std::size_t{50} : limit.get<std::size_t>(), list_max);
+      host.connections()->post([&context, most, secure_only, done = std::move(done)](edge::Hub& hub) {
+        Json list = Json::array();
+        for (const auto& view : hub.list(secure_only ? list_max : most))
+          if (list.size() < most && (!secure_only || view.transport == Transport::Tls || view.transport == Transport::Wss))
+            list.push_back(to_json(view));
+        boost::asio::post(context, [list = std::move(list), done] { done(list); });
+      });
+    });
+  };
+  add("core.tcp_list", false);
+  add("tls.list", true);
+}
+
 }  // namespace
 
 Json connections_status(const ConnectionsHost& host) {
@@ -60,16 +81,13 @@ void add_connection_methods(admin::MethodTable& methods, ConnectionsHost& host, 
     edge::for_each_counter(counters, [&](const char* counter, std::uint64_t value) { info[counter] = value; });
     return info;
   });
-  methods.add_late("core.tcp_list", [&host, &context](const Json& params, Done done) {
-    if (!host.connections()) return done(rpc_fail("no listen address has connections"));
-    const Json limit = admin::parameter(params, 0, "limit");
-    if (!limit.is_null() && !limit.is_number_unsigned()) return done(rpc_fail("the only parameter is a number, `limit`"));
-    const std::size_t most = std::min(limit.is_null() ? std::size_t{50} : limit.get<std::size_t>(), list_max);
-    host.connections()->post([&context, most, done = std::move(done)](edge::Hub& hub) {
-      Json list = Json::array();
-      for (const auto& view : hub.list(most)) list.push_back(to_json(view));
-      boost::asio::post(context, [list = std::move(list), done] { done(list); });
-    });
+  add_lists(methods, host, context);
+  methods.add("tls.info", [&host](const Json&) -> RpcResult {
+    if (!host.connections()) return rpc_fail("no listen address has connections");
+    const auto& counters = host.connections()->counters();
+    return Json{{"max_connections", host.options().connections_max},
+                {"opened_connections", open_count(counters, Transport::Tls) + open_count(counters, Transport::Wss)},
+                {"clear_text_write_queued_bytes", counters.buffered_bytes.get()}};
   });
   methods.add_late("core.tcp_close", [&host, &context](const Json& params, Done done) {
     if (!host.connections()) return done(rpc_fail("no listen address has connections"));

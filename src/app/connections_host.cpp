@@ -23,7 +23,7 @@ std::uint32_t random_generation() {
 
 }  // namespace
 
-Result<> ConnectionsHost::open(const Config& config) {
+void ConnectionsHost::read_options(const Config& config) {
   listen_texts_.assign(config.listen.size(), {});
   options_ = config.connections;
   for (std::uint16_t i = 0; i < config.listen.size(); ++i)
@@ -33,17 +33,38 @@ Result<> ConnectionsHost::open(const Config& config) {
            .address = config.listen[i].address,
            .socket = i,
            .proxy_protocol = std::ranges::find(config.proxy_protocol, config.listen[i]) != config.proxy_protocol.end()});
+}
+
+Result<> ConnectionsHost::open(const Config& config) {
+  read_options(config);
   if (options_.listeners.empty()) return {};
   auto rings = edge::RingRegion::create(worker_count(config), std::bit_floor(config.connections_ring_bytes));
   if (!rings) return std::unexpected(rings.error());
   rings_ = std::move(*rings);
   connections_.emplace(options_, *rings_, random_generation());
   if (auto opened = connections_->open(); !opened) return opened;
+  write_listen_texts();
+  return {};
+}
+
+Result<> ConnectionsHost::adopt(const Config& config, const std::vector<int>& listeners, const std::vector<int>& rings) {
+  read_options(config);
+  if (options_.listeners.empty() && listeners.empty()) return {};
+  auto mapped = edge::RingRegion::map(rings);
+  if (!mapped) return std::unexpected(mapped.error());
+  rings_ = std::move(*mapped);
+  if (rings_->worker_count() != worker_count(config)) return fail("the rings of the edge before are for another number of workers");
+  connections_.emplace(options_, *rings_, random_generation());
+  if (auto adopted = connections_->adopt(listeners); !adopted) return adopted;
+  write_listen_texts();
+  return {};
+}
+
+void ConnectionsHost::write_listen_texts() {
   for (std::size_t i = 0; i < options_.listeners.size(); ++i) {
     const auto& listener = options_.listeners[i];
     listen_texts_[listener.socket] = fmt::format("{}:{}", name(listener.transport), connections_->addresses()[i].text());
   }
-  return {};
 }
 
 bool ConnectionsHost::is_secure() const {
@@ -70,6 +91,34 @@ void ConnectionsHost::end_reading() {
 
 void ConnectionsHost::stop() {
   if (connections_) connections_->stop(flush_time);
+}
+
+void ConnectionsHost::pause() {
+  if (connections_) connections_->pause();
+}
+
+void ConnectionsHost::resume() {
+  if (connections_) connections_->resume();
+}
+
+edge::HandedConnections ConnectionsHost::give_away() {
+  if (!connections_) return {};
+  if (!relay_) relay_ = std::make_unique<edge::Relay>();
+  return connections_->give_away(*relay_);
+}
+
+void ConnectionsHost::take(edge::HandedConnections handed) {
+  if (connections_) connections_->take(std::move(handed));
+}
+
+void ConnectionsHost::close() {
+  connections_.reset();
+  rings_.reset();
+}
+
+std::vector<int> ConnectionsHost::listeners() const {
+  if (!connections_) return {};
+  return connections_->listener_descriptors();
 }
 
 std::vector<std::string> ConnectionsHost::engine_arguments() const {

@@ -114,4 +114,27 @@ Result<permissions::TrustedList> load_trusted(const Config& config) {
   return permissions::TrustedList::make(std::move(list), "table " + table);
 }
 
+Result<dialplan::Rules> load_rules(const Config& config) {
+  const auto& table = config.dialplan.table;
+  auto rows = read(config, config.dialplan.database,
+                   fmt::format("SELECT dpid, pr, match_op, match_exp, match_len, subst_exp, repl_exp, attrs FROM {}", table),
+                   dialplan::rules_max + 1, "[dialplan]");
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<dialplan::Rules::Row> list;
+  for (const auto& row : rows->rows) {
+    auto& fields = list.emplace_back();
+    for (std::size_t i = 0; i < fields.size(); ++i) fields[i] = text_of(row[i]);
+  }
+  return dialplan::Rules::make(std::move(list), "table " + table);
+}
+
+Result<prefix::Tree> load_tree(const Config& config, const prefix::TreeOptions& options) {
+  auto rows = read(config, options.database, fmt::format("SELECT tprefix, tvalue FROM {}", options.table), prefix::prefixes_max + 1,
+                   fmt::format("[mtree.{}]", options.name));
+  if (!rows) return std::unexpected(rows.error());
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const auto& row : rows->rows) list.emplace_back(text_of(row[0]), text_of(row[1]));
+  return prefix::Tree::make(list, options, "table " + options.table);
+}
+
 }  // namespace perdure::app

@@ -8,9 +8,11 @@
 
 #include "app/config.hpp"
 #include "base/result.hpp"
+#include "dialplan/rules.hpp"
 #include "htable/file.hpp"
 #include "permissions/address_list.hpp"
 #include "permissions/trusted_list.hpp"
+#include "prefix/tree.hpp"
 
 namespace perdure::app {
 
@@ -25,5 +27,7 @@ struct LoadedTable {
                                               const std::atomic<bool>& stopping);
 [[nodiscard]] Result<permissions::AddressList> load_addresses(const Config& config);
 [[nodiscard]] Result<permissions::TrustedList> load_trusted(const Config& config);
+[[nodiscard]] Result<dialplan::Rules> load_rules(const Config& config);
+[[nodiscard]] Result<prefix::Tree> load_tree(const Config& config, const prefix::TreeOptions& options);
 
 }  // namespace perdure::app

@@ -70,7 +70,18 @@ Json cache_json(const net::Resolver& resolver) {
   return list;
 }
 
-Json counters_json(const net::Resolver& resolver) {
+Json blocked_json(const locate::BlockList& blocked, Time now) {
+  Json list = Json::array();
+  for (const auto& view : blocked.list(now))
+    list.push_back({{"transport", perdure::name(view.server.transport)},
+                    {"address", view.server.address.text()},
+                    {"seconds", view.left.count() / 1'000'000}});
+  return list;
+}
+
+}  // namespace
+
+admin::Json dns_statistics(const net::Resolver& resolver) {
   const auto counters = resolver.counters();
   return {{"searches", counters.searches},
           {"searches_open", counters.open_searches},
@@ -94,14 +105,17 @@ Json counters_json(const net::Resolver& resolver) {
           {"cache_stale", counters.cache.stale}};
 }
 
-}  // namespace
-
-void add_dns_methods(admin::MethodTable& methods, Capabilities& capabilities) {
+void add_dns_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& capabilities) {
   methods.add("dns.lookup", [&](const Json& params) { return look_up(capabilities.resolver(), params); });
   methods.add("dns.view", [&](const Json&) -> RpcResult { return cache_json(capabilities.resolver()); });
-  methods.add("dns.stats", [&](const Json&) -> RpcResult { return counters_json(capabilities.resolver()); });
+  methods.add("dns.stats", [&](const Json&) -> RpcResult { return dns_statistics(capabilities.resolver()); });
   methods.add("dns.delete_all", [&](const Json&) -> RpcResult {
     capabilities.resolver().forget_all();
+    return Json::object();
+  });
+  methods.add("dns.blocked", [&](const Json&) -> RpcResult { return blocked_json(capabilities.blocked(), engine.now()); });
+  methods.add("dns.unblock_all", [&](const Json&) -> RpcResult {
+    capabilities.blocked().clear();
     return Json::object();
   });
 }

@@ -11,20 +11,27 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 
 #include "app/account_log.hpp"
 #include "app/capabilities.hpp"
 #include "app/capability_methods.hpp"
+#include "app/drain_methods.hpp"
+#include "app/engine_counters.hpp"
 #include "app/engine_manifest.hpp"
 #include "app/engine_methods.hpp"
 #include "app/engine_reload.hpp"
+#include "app/live_state.hpp"
+#include "app/log_methods.hpp"
 #include "app/program.hpp"
 #include "app/routing_methods.hpp"
 #include "app/script_events.hpp"
+#include "app/trace_methods.hpp"
 #include "base/assert.hpp"
 #include "base/checksum.hpp"
+#include "dispatch/locator.hpp"
 #include "dispatch/prober.hpp"
 #include "edge/channel.hpp"
 #include "edge/ring_region.hpp"
@@ -100,7 +107,7 @@ class EngineProcess {
     auto config = read_config(arguments_);
     if (!config) return std::unexpected(config.error());
     config_ = std::move(*config);
-    log::open("engine", config_.log_level);
+    log::open("engine", config_.log);
     auto region = edge::SharedRegion::map(arguments_.shared);
     if (!region) return std::unexpected(region.error());
     region_ = std::move(*region);
@@ -109,6 +116,7 @@ class EngineProcess {
       if (!rings) return std::unexpected(rings.error());
       rings_ = std::move(*rings);
     }
+    map_metrics();
     dispatcher_.emplace(config_.dispatcher.options);
     if (!config_.dispatcher.list.empty())
       if (auto loaded = dispatcher_->reload(config_.dispatcher.list); !loaded) return std::unexpected(loaded.error());
@@ -116,6 +124,10 @@ class EngineProcess {
     if (!made) return std::unexpected(made.error());
     capabilities_ = std::move(*made);
     script_.path = config_.script;
+    script_.instruction_limit = config_.script_instructions;
+    script_.memory_limit_bytes = config_.script_memory_bytes;
+    script_.processor_us = engine::processor_us;
+    script_.time_limit = config_.script_time;
     script_.dispatcher = &*dispatcher_;
     script_.wall_us = engine::wall_us;
     script_.delay_max = config_.async.delay_max;
@@ -137,15 +149,31 @@ class EngineProcess {
     add_engine_methods(methods_, {*engine_, *dispatcher_, *capabilities_, runners_});
     add_capability_methods(methods_, *engine_, *capabilities_);
     add_routing_methods(methods_, *engine_, *capabilities_);
+    add_trace_methods(methods_, *engine_);
+    add_engine_log_methods(methods_, config_.log, beside_store(log_levels_name));
+    add_engine_drain_methods(methods_, *engine_, config_.state.directory);
     return {};
+  }
+
+  // What cannot be counted there is counted by this process alone.
+  void map_metrics() {
+    if (arguments_.metrics < 0) return;
+    auto mapped = metrics::Region::map(arguments_.metrics, region_->worker_count(), counters_layout());
+    if (mapped)
+      metrics_ = std::move(*mapped);
+    else
+      log::notice("{}: what this engine counts is not in the metrics", mapped.error().message);
   }
 
   engine::EngineOptions engine_options() {
     engine::EngineOptions options;
     options.proxy = proxy_options(config_);
+    options.proxy.locating.names = &capabilities_->resolver();
+    options.proxy.locating.blocked = &capabilities_->blocked();
     options.workers = region_->worker_count();
     add_sockets(options);
     options.rings = rings_.get();
+    options.metrics = metrics_.get();
     options.persist = config_.state.persist;
     options.store.path = arguments_.store;
     options.store.max_bytes = arguments_.store_bytes;
@@ -156,24 +184,42 @@ class EngineProcess {
     options.store.secret = random_word();
     options.region = region_.get();
     options.quarantine = arguments_.quarantine;
+    options.trace = trace_path();
+    options.trace_bytes = config_.trace.bytes;
     options.seed = random_word();
     options.make_runner = [this](std::uint32_t worker) -> std::unique_ptr<proxy::RouteRunner> { return std::move(new_runners_[worker]); };
     options.on_opened = [this](Time now) -> Result<> {
+      take_log_levels(config_.log, beside_store(log_levels_name));
       // Calls do not wait for the states of destinations.
       if (auto done = dispatcher_->attach(arguments_.dispatcher_state, now); !done)
         log::error("destinations begin with the states of their list: {}", done.error().message);
       capabilities_->attach(tables_store_options(), now);
+      if (!config_.lcr.list.empty()) open_gateway_states(now);
+      drain_ = drain_at_attach(config_.state.directory);
       return {};
     };
     options.on_account = [this](std::string_view line) { account_log_->write(line); };
     options.on_worker_attached = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
+      proxy.set_drain(drain_);
       if (worker == 0) events_->on_start(now, proxy, outputs);
     };
     options.on_joined = [this] { capabilities_->disconnect(); };
     options.on_worker_tick = [this](std::uint32_t worker, Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
+      if (metrics_) metrics_->worker(worker).script_bytes.set(runners_[worker]->memory_bytes());
       if (worker == 0) on_tick(now, proxy, outputs);
     };
     return options;
+  }
+
+  std::string beside_store(std::string_view name) const { return (std::filesystem::path(arguments_.store).parent_path() / name).string(); }
+
+  // Empty: none; what an engine of another configuration has kept goes.
+  std::string trace_path() const {
+    const auto path = beside_store(trace_name);
+    if (config_.trace.bytes != 0) return path;
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+    return {};
   }
 
   // Where the server listens: of UDP a socket for each worker says it, of the other transports the edge.
@@ -201,6 +247,13 @@ class EngineProcess {
     }
   }
 
+  // Beside the states of destinations, where an edge of an older program has made the folder, too.
+  void open_gateway_states(Time now) {
+    const auto path = std::filesystem::path(arguments_.dispatcher_state).replace_filename("gateways.state");
+    if (auto opened = capabilities_->lcr().open_states(path, now); !opened)
+      log::error("all gateways of [lcr] begin in work: {}", opened.error().message);
+  }
+
   store::Options tables_store_options() const {
     store::Options options;
     options.path = arguments_.tables;
@@ -225,13 +278,31 @@ class EngineProcess {
           dispatch::Prober::Share{.partition_count = engine_->partition_count(), .worker = 0, .worker_count = engine_->workers()},
           Random(random_word()));
       proxy.set_local_listener(&*prober_);
+      locator_.emplace(*dispatcher_, proxy.options());
     }
     prober_->on_tick(now, proxy, outputs);
     events_->on_tick(now, proxy, outputs);
     if (now < next_load_tick_) return;
     next_load_tick_ = now + load_tick_interval;
     dispatcher_->on_tick(now);
+    locator_->on_tick();
+    count_gateways();
     capabilities_->on_tick(now, engine::wall_us());
+  }
+
+  // A new list has other destinations to count for, and a host name may have other addresses than before.
+  void count_gateways() {
+    const auto list = dispatcher_->list();
+    if (!metrics_ || !list) return;
+    std::vector<metrics::Gateways::Gateway> gateways;
+    for (const auto& set : list->sets)
+      for (const auto& destination : set->destinations)
+        for (const auto& server : dispatcher_->servers_of(destination).value_or(std::vector<locate::Server>()))
+          gateways.push_back({destination.uri, server.address});
+    if (list == counted_ && gateways == counted_gateways_) return;
+    counted_ = list;
+    counted_gateways_ = gateways;
+    engine_->set_gateways(std::make_shared<const metrics::Gateways>(*metrics_, gateways));
   }
 
   void on_message(const edge::Channel::Received& received) {
@@ -295,14 +366,19 @@ class EngineProcess {
   Config config_;
   std::unique_ptr<edge::SharedRegion> region_;
   std::unique_ptr<edge::RingRegion> rings_;
+  std::unique_ptr<metrics::Region> metrics_;
+  std::shared_ptr<const dispatch::List> counted_;  // whose destinations are counted
+  std::vector<metrics::Gateways::Gateway> counted_gateways_;
   std::optional<dispatch::Dispatcher> dispatcher_;
   std::unique_ptr<Capabilities> capabilities_;
   script::ScriptOptions script_;
   std::vector<std::unique_ptr<script::ScriptRunner>> new_runners_;  // until the engine takes them
   std::vector<script::ScriptRunner*> runners_;
   std::optional<dispatch::Prober> prober_;
+  std::optional<dispatch::Locator> locator_;
   std::optional<ScriptEvents> events_;
   std::unique_ptr<AccountLog> account_log_;
+  proxy::Drain drain_;  // as the workers begin with it
   Time next_load_tick_ = Time::min();
   std::optional<engine::Engine> engine_;
   admin::MethodTable methods_;
@@ -328,6 +404,7 @@ proxy::ProxyOptions proxy_options(const Config& config) {
   options.udp_request_max = transaction.udp_request_max;
   options.waiting_max = transaction.waiting_max;
   options.local_request_route = config.event_callback.tm;
+  options.locating = config.dns.locating;
   const auto flag = [](const std::optional<std::int64_t>& number) {
     return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
   };

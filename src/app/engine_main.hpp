@@ -16,7 +16,7 @@ struct EngineArguments {
   std::string tables;  // the live file of persistent hash tables
   std::string dispatcher_state;
   std::string quarantine;
-  int channel = -1, shared = -1;
+  int channel = -1, shared = -1, metrics = -1;
   std::vector<int> sockets;            // UDP
   std::vector<int> rings;              // descriptors of edge::RingRegion; empty: there are no connections
   std::vector<std::string> listening;  // "tcp:192.0.2.1:5060": the listen addresses of connections, in their order

@@ -3,6 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
+#include <memory>
+
+#include "app/engine_counters.hpp"
+#include "app/metrics/collect.hpp"
+#include "base/checksum.hpp"
+#include "proxy/routing_context.hpp"
 
 namespace perdure::app {
 namespace {
@@ -93,6 +100,26 @@ RpcResult list_transactions(EngineParts parts, const Json& params) {
   return json;
 }
 
+// Kamailio's tm.cancel: the Call-ID and the number of its CSeq.
+RpcResult cancel_call(engine::Engine& engine, const Json& params) {
+  const Json &call_id = admin::parameter(params, 0, "call_id"), &cseq = admin::parameter(params, 1, "cseq");
+  if (!call_id.is_string() || (!cseq.is_string() && !cseq.is_number_unsigned()))
+    return rpc_fail("parameters are: call_id, cseq", invalid_params);
+  const auto id = call_id.get<std::string>();
+  const auto number = cseq.is_string() ? cseq.get<std::string>() : cseq.dump();
+  const auto canceled = std::make_shared<std::promise<bool>>();  // outlives this call if the worker is late
+  auto answer = canceled->get_future();
+  const auto worker = static_cast<std::uint32_t>(checksum(id) % engine.partition_count()) % engine.workers();
+  engine.run_on_worker(worker, [canceled, id, number](proxy::Proxy& proxy, Time now, proxy::Outputs& outputs) {
+    proxy::RoutingContext context(proxy);
+    context.outputs = &outputs;
+    context.now = now;
+    canceled->set_value(context.cancel_call(id, number, 0, 0) > 0);
+  });
+  if (answer.wait_for(worker_deadline) != std::future_status::ready) return rpc_fail("a worker did not answer in time");
+  return answer.get() ? RpcResult(Json::object()) : rpc_fail("there is no such transaction without a final response");
+}
+
 Json transaction_stats(const engine::EngineCounters& counters) {
   const auto& proxy = counters.proxy;
   return {{"current", counters.open_transactions},
@@ -164,45 +191,11 @@ RpcResult statistics(EngineParts parts, const Json& params) {
 
 }  // namespace
 
-std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters) {
-  const auto& proxy = counters.proxy;
-  return {{"engine", "datagrams_received", counters.datagrams_received},
-          {"engine", "datagrams_sent", counters.datagrams_sent},
-          {"engine", "send_errors", counters.send_errors},
-          {"engine", "handed_over", counters.handed_over},
-          {"engine", "turns", counters.turns},
-          {"proxy", "requests", proxy.requests},
-          {"proxy", "responses", proxy.responses},
-          {"proxy", "malformed", proxy.malformed},
-          {"proxy", "retransmissions_absorbed", proxy.retransmissions_absorbed},
-          {"proxy", "stray_responses", proxy.stray_responses},
-          {"proxy", "transactions_created", proxy.transactions_created},
-          {"proxy", "transactions_recovered", proxy.transactions_recovered},
-          {"proxy", "branches", proxy.branches},
-          {"proxy", "cancels", proxy.cancels},
-          {"proxy", "stateless", proxy.stateless},
-          {"proxy", "script_errors", proxy.script_errors},
-          {"proxy", "store_full", proxy.store_full},
-          {"proxy", "resent_after_attach", proxy.resent_after_attach},
-          {"proxy", "routed_again", proxy.routed_again},
-          {"proxy", "undelivered_requests", proxy.undelivered_requests},
-          {"proxy", "undelivered_responses", proxy.undelivered_responses},
-          {"proxy", "udp_fallbacks", proxy.udp_fallbacks},
-          {"proxy", "waits", proxy.waits},
-          {"proxy", "waits_timed_out", proxy.waits_timed_out},
-          {"proxy", "waits_refused", proxy.waits_refused},
-          {"proxy", "events", proxy.events},
-          {"proxy", "accounted", proxy.accounted},
-          {"proxy", "responses_2xx", proxy.responses_2xx},
-          {"proxy", "responses_3xx", proxy.responses_3xx},
-          {"proxy", "responses_4xx", proxy.responses_4xx},
-          {"proxy", "responses_5xx", proxy.responses_5xx},
-          {"proxy", "responses_6xx", proxy.responses_6xx}};
-}
-
 void add_engine_methods(admin::MethodTable& methods, EngineParts parts) {
   methods.add("engine.status", [parts](const Json&) { return status(parts); });
+  methods.add("engine.gauges", [parts](const Json&) -> RpcResult { return engine_gauges(parts); });
   methods.add("tm.list", [parts](const Json& params) { return list_transactions(parts, params); });
+  methods.add("tm.cancel", [parts](const Json& params) { return cancel_call(parts.engine, params); });
   methods.add("tm.stats", [parts](const Json&) -> RpcResult { return transaction_stats(parts.engine.counters()); });
   methods.add("store.usage", [parts](const Json&) -> RpcResult { return usage_json(parts.engine.store_usage()); });
   methods.add("dispatcher.list", [parts](const Json&) -> RpcResult { return destinations_json(parts.dispatcher); });

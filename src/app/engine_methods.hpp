@@ -21,11 +21,4 @@ struct EngineParts {
 
 void add_engine_methods(admin::MethodTable& methods, EngineParts parts);
 
-// Counters by group and name, for status and stats.get_statistics.
-struct NamedCounter {
-  std::string_view group, name;
-  std::uint64_t value = 0;
-};
-[[nodiscard]] std::vector<NamedCounter> named_counters(const engine::EngineCounters& counters);
-
 }  // namespace perdure::app

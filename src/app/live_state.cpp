@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view store_name = "live.store", tables_name = "tables.store", tables_snapshot_name = "tables.snapshot",
                            dispatcher_name = "dispatcher.state", snapshot_name = "snapshot",
-                           dispatcher_snapshot_name = "dispatcher.snapshot";
+                           dispatcher_snapshot_name = "dispatcher.snapshot", gateways_name = "gateways.state",
+                           gateways_snapshot_name = "gateways.snapshot", trace_snapshot_name = "trace.snapshot";
 constexpr std::uint64_t smallest_store = 16ULL << 20;
 
 bool is_file(const std::string& path) {
@@ -146,7 +147,9 @@ Result<> LiveState::restore(const Config::State& state, const std::vector<std::s
   const auto copy_store = [](const std::string& from, const std::string& to) { return store::copy_store(from, to); };
   if (auto done = bring(store_name, snapshot_name, keeps_, copy_store); !done) return done;
   if (auto done = bring(tables_name, tables_snapshot_name, true, copy_store); !done) return done;
-  return bring(dispatcher_name, dispatcher_snapshot_name, true, [](const auto& from, const auto& to) { return copy_file(from, to); });
+  if (auto done = bring(dispatcher_name, dispatcher_snapshot_name, true, copy_file); !done) return done;
+  if (auto done = bring(gateways_name, gateways_snapshot_name, true, copy_file); !done) return done;
+  return bring(trace_name, trace_snapshot_name, true, copy_file);
 }
 
 void LiveState::attached() {
@@ -174,9 +177,14 @@ Result<> LiveState::save() {
     if (auto copied = store::copy_store(tables(), fmt::format("{}/{}", state_directory_, tables_snapshot_name)); !copied) return copied;
   if (is_file(dispatcher()))
     if (auto copied = copy_file(dispatcher(), fmt::format("{}/{}", state_directory_, dispatcher_snapshot_name)); !copied) return copied;
+  if (is_file(gateways()))
+    if (auto copied = copy_file(gateways(), fmt::format("{}/{}", state_directory_, gateways_snapshot_name)); !copied) return copied;
+  if (is_file(trace()))
+    if (auto copied = copy_file(trace(), fmt::format("{}/{}", state_directory_, trace_snapshot_name)); !copied)
+      log::warning("the last messages are lost: {}", copied.error().message);
   sync_folder(state_directory_);
   std::error_code ignored;
-  for (const auto& file : {store(), tables(), dispatcher()}) fs::remove(file, ignored);
+  for (const auto& file : {store(), tables(), dispatcher(), gateways(), trace(), log_levels()}) fs::remove(file, ignored);
   fs::remove(folder_, ignored);
   return {};
 }

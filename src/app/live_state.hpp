@@ -2,6 +2,7 @@
 // Where the files are that engines work on, and how they go to disk at an orderly stop and come back.
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/config.hpp"
@@ -15,6 +16,9 @@ struct LivePlaces {
   bool must_be_tmpfs = true;
 };
 
+// In the folder of the store: the last messages (trace/), and levels of log lines that have been changed since the start.
+inline constexpr std::string_view trace_name = "trace.ring", log_levels_name = "log-levels.json";
+
 class LiveState {
  public:
   // Chooses the folder by state.durability, makes it, and brings the files of the last run there: what is in the folder already (a server
@@ -27,6 +31,9 @@ class LiveState {
   [[nodiscard]] std::string store() const { return folder_ + "/live.store"; }
   [[nodiscard]] std::string tables() const { return folder_ + "/tables.store"; }
   [[nodiscard]] std::string dispatcher() const { return folder_ + "/dispatcher.state"; }
+  [[nodiscard]] std::string gateways() const { return folder_ + "/gateways.state"; }
+  [[nodiscard]] std::string trace() const { return folder_ + '/' + std::string(trace_name); }
+  [[nodiscard]] std::string log_levels() const { return folder_ + '/' + std::string(log_levels_name); }
   [[nodiscard]] const std::string& folder() const { return folder_; }
   // Size of a new store: state.max_bytes, or less if the folder has less room.
   [[nodiscard]] std::uint64_t max_bytes() const { return max_bytes_; }

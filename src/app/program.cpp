@@ -1,6 +1,7 @@
 #include "app/program.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,11 +42,19 @@ std::string program_path(const std::string& argv0) {
   return path;
 }
 
+Result<int> share_text(const char* name, const std::string& text) {
+  const int descriptor = memfd_create(name, MFD_CLOEXEC);
+  if (descriptor >= 0 && write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return descriptor;
+  const int error = errno;
+  if (descriptor >= 0) close(descriptor);
+  return fail(fmt::format("{}: {}", name, std::strerror(error)));
+}
+
 Result<std::string> read_whole(int descriptor) {
   struct stat info {};
-  if (fstat(descriptor, &info) != 0) return fail(fmt::format("configuration: {}", std::strerror(errno)));
+  if (fstat(descriptor, &info) != 0) return fail(fmt::format("a file in memory: {}", std::strerror(errno)));
   std::string text(static_cast<std::size_t>(info.st_size), '\0');
-  if (pread(descriptor, text.data(), text.size(), 0) != info.st_size) return fail("configuration: cannot be read");
+  if (pread(descriptor, text.data(), text.size(), 0) != info.st_size) return fail("a file in memory cannot be read");
   return text;
 }
 

@@ -17,7 +17,7 @@
 namespace perdure::app {
 
 int run_server(const Config& config, const std::string& text, const std::string& program) {
-  log::open("edge", config.log_level);
+  log::open("edge", config.log);
   (void)std::signal(SIGPIPE, SIG_IGN);
   return Server(config, text, program).run();
 }
@@ -39,7 +39,7 @@ int take_over_server(int channel, const std::string& program) {
   if (!text) return failed(text.error().message);
   const auto config = taken->config_path.empty() ? embedded_config() : parse_config(*text, taken->config_path);
   if (!config) return failed(config.error().message);
-  log::open("edge", config->log_level);
+  log::open("edge", config->log);
   return Server(*config, *text, program).take_over(std::move(*taken), std::move(predecessor));
 }
 

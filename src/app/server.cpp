@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "app/engine_reload.hpp"
+#include "app/program.hpp"
 #include "app/server_successor.hpp"
 #include "base/logging.hpp"
 #include "edge/udp_sockets.hpp"
@@ -26,14 +26,6 @@ using admin::rpc_fail;
 using admin::RpcResult;
 
 constexpr const char* region_name = "receive";  // in the descriptor store
-
-// A file in memory.
-Result<int> share_text(const std::string& text) {
-  const int descriptor = memfd_create("perdure-configuration", MFD_CLOEXEC);
-  if (descriptor < 0 || write(descriptor, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return fail(fmt::format("memfd: {}", std::strerror(errno)));
-  return descriptor;
-}
 
 // What an earlier process of this service had received into, if it is of use; it is taken out of `inherited` then.
 std::unique_ptr<edge::SharedRegion> take_region(std::vector<InheritedDescriptor>& inherited, std::uint32_t workers) {
@@ -49,7 +41,18 @@ std::unique_ptr<edge::SharedRegion> take_region(std::vector<InheritedDescriptor>
 }  // namespace
 
 Server::Server(const Config& config, const std::string& text, const std::string& program)
-    : config_(config), text_(text), program_(program), signals_(context_, SIGTERM, SIGINT, SIGHUP), manager_(context_) {}
+    : config_(config),
+      text_(text),
+      program_(program),
+      signals_(context_, SIGTERM, SIGINT, SIGHUP),
+      manager_(context_),
+      administration_({.context = context_,
+                       .config = config_,
+                       .methods = methods_,
+                       .connections = connections_,
+                       .supervisor = [this]() -> const edge::Supervisor* { return supervisor_ ? &*supervisor_ : nullptr; },
+                       .ask_engine = [this](const std::string& method, Done done) { ask_engine(method, Json::array(), std::move(done)); },
+                       .uptime_s = [this] { return uptime_s(); }}) {}
 
 Server::~Server() {
   if (configuration_ >= 0) close(configuration_);
@@ -75,13 +78,16 @@ int Server::serve() {
 
 // In this order: who sees the control connection end may start the next server.
 int Server::leave() {
-  supervisor_.reset();
-  connections_.stop();
-  directory_.reset();
+  administration_.stop_http();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   if (gone_over_) rpc_->give_away();
   while (rpc_->is_writing() && std::chrono::steady_clock::now() < deadline) context_.run_one_for(std::chrono::milliseconds(10));
+  supervisor_.reset();  // the context must not run any more: it may hold what was due already
+  hep_.reset();
+  connections_.stop();
+  directory_.reset();
   rpc_.reset();
+  relay_on();
   return exit_code_;
 }
 
@@ -89,11 +95,15 @@ Result<> Server::start() {
   auto directory = StateDirectory::open(config_.state.directory);
   if (!directory) return std::unexpected(directory.error());
   directory_.emplace(std::move(*directory));
+  if (auto open = directory_->let_in(control_group(config_.admin)); !open) return open;
   if (auto opened = open_rpc(); !opened) return opened;
   auto live = LiveState::prepare(config_.state);
   if (!live) return std::unexpected(live.error());
   live_.emplace(std::move(*live));
+  (void)std::remove(live_->log_levels().c_str());
   auto started = connections_.open(config_);
+  if (started) started = administration_.open_region();
+  if (started) started = administration_.start_http();
   if (started) started = open_supervisor();
   if (started) started = supervisor_->start(before_);
   if (started) {
@@ -113,13 +123,15 @@ Result<> Server::open_rpc() {
 }
 
 void Server::make_rpc() {
-  rpc_.emplace(context_, admin::RpcServerOptions{.path = control_socket(directory_->path())},
-               [this](const std::string& line, std::function<void(std::string)> reply) { methods_.dispatch(line, std::move(reply)); });
+  rpc_.emplace(context_, admin::RpcServerOptions{.path = control_socket(directory_->path()), .group = control_group(config_.admin)},
+               [this](const std::string& line, std::function<void(std::string)> reply, const std::string& caller) {
+                 methods_.dispatch(line, std::move(reply), caller);
+               });
 }
 
 // With what came with the process, where it fits the configuration; what does not fit is given up.
 Result<> Server::open_supervisor() {
-  const auto text = share_text(text_);
+  const auto text = share_text("perdure-configuration", text_);
   if (!text) return std::unexpected(text.error());
   configuration_ = *text;
   auto inherited = ServiceManager::take_descriptors();
@@ -170,6 +182,7 @@ Result<edge::SupervisorOptions> Server::supervisor_options() const {
   if (!config_.path.empty()) options.engine_arguments.insert(options.engine_arguments.end(), {"-c", config_.path});
   for (const auto& argument : connections_.engine_arguments()) options.engine_arguments.push_back(argument);
   if (configuration_ >= 0) options.engine_descriptors.push_back({"--configuration", {configuration_}});
+  options.engine_descriptors.push_back({"--metrics", {administration_.region()}});
   options.engine_descriptors.push_back({"--rings", connections_.engine_descriptors()});
   options.watchdog = config_.engine.watchdog;
   options.pid_directory = directory_->path();
@@ -184,8 +197,13 @@ std::vector<std::string> Server::listen_texts() const {
   return texts;
 }
 
+void Server::start_export() {
+  if (config_.trace.hep.collector && config_.trace.bytes != 0) hep_.emplace(live_->trace(), config_.trace.hep);
+}
+
 void Server::say_ready() {
   ready_ = true;
+  start_export();
   const auto addresses = fmt::format("{}", fmt::join(listen_texts(), " "));
   fmt::print("ready {}\n", addresses);
   std::fflush(stdout);
@@ -215,6 +233,7 @@ void Server::on_signal(int number) {
     manager_.reloading();
     return supervisor_->reload(ReloadRequest{}.text(), [this](Result<> done) {
       if (done) done = connections_.reload_tls();
+      if (done) done = administration_.reload();
       if (!done) log::error("nothing is reloaded: {}", done.error().message);
       manager_.ready(done ? "Reloaded" : "The last reload failed, see the log");
     });

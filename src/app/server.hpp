@@ -10,6 +10,7 @@
 
 #include "admin/json_rpc.hpp"
 #include "admin/rpc_server.hpp"
+#include "app/administration.hpp"
 #include "app/config.hpp"
 #include "app/connections_host.hpp"
 #include "app/hand_over.hpp"
@@ -19,6 +20,7 @@
 #include "base/result.hpp"
 #include "edge/descriptor_channel.hpp"
 #include "edge/supervisor.hpp"
+#include "trace/hep_exporter.hpp"
 
 namespace perdure::app {
 
@@ -45,6 +47,7 @@ class Server {
   [[nodiscard]] Result<edge::SupervisorOptions> supervisor_options() const;
   [[nodiscard]] std::vector<std::string> listen_texts() const;
   void say_ready();
+  void start_export();
   void keep_descriptors();
   int serve();
   int leave();
@@ -55,6 +58,7 @@ class Server {
 
   // server_methods.cpp
   void add_methods();
+  void add_core_methods();
   void status(const Done& done);
   [[nodiscard]] admin::Json edge_status() const;
   [[nodiscard]] std::int64_t uptime_s() const;
@@ -73,11 +77,13 @@ class Server {
   void successor_serves();
   void successor_failed(const std::string& why);
   void stop_successor(int signal_number);
+  [[nodiscard]] edge::HandedConnections connections_to_take_back(Successor& failed);
   void go_over(admin::RpcResult result);
+  void relay_on();
 
   // server_take_over.cpp: as the edge that replaces another
   [[nodiscard]] Result<> adopt(HandOver taken);
-  [[nodiscard]] Result<edge::Death> wait_for_word();
+  [[nodiscard]] Result<edge::Death> wait_for_word(ConnectionsReceiver& given);
   void fail_probation(const std::string& why);
 
   const Config& config_;
@@ -92,12 +98,14 @@ class Server {
   std::optional<admin::RpcServer> rpc_;
   std::optional<LiveState> live_;
   ConnectionsHost connections_;
+  std::optional<trace::HepExporter> hep_;
   std::optional<edge::Supervisor> supervisor_;
+  Administration administration_;
   std::unique_ptr<Successor> successor_;
   std::unique_ptr<edge::DescriptorChannel> predecessor_;
   edge::Death before_ = edge::Death::None;  // how the engine ended that received into the region
   int configuration_ = -1;                  // the text, in memory that engines inherit
-  std::chrono::steady_clock::time_point stop_wanted_at_{};
+  std::chrono::steady_clock::time_point stop_wanted_at_{}, relay_until_{};
   bool ready_ = false, stop_wanted_ = false, stopping_ = false, stopped_ = false, gone_over_ = false;
   int exit_code_ = 0;
 };

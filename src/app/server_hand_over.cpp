@@ -1,6 +1,7 @@
 // The edge that is replaced. It stays until its successor has served for the probation, and takes everything back if that one ends before.
 // docs/decisions/0034-an-edge-hands-over.md says what each death leads to.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -8,6 +9,8 @@
 
 #include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <csignal>
+#include <thread>
 #include <utility>
 
 #include "app/server.hpp"
@@ -26,13 +29,14 @@ using edge::Manifest;
 namespace {
 
 constexpr Duration serving_deadline = 10s;  // from the word to go
+constexpr Duration relay_check_interval = 200ms;
+
+volatile std::sig_atomic_t told_to_leave = 0;
 
 }  // namespace
 
 void Server::upgrade_edge(const edge::UpgradeRequest& request, Done done) {
   if (getpid() == 1) return done(rpc_fail("the edge is process 1 of a container, which ends with it; upgrade the engine alone"));
-  if (std::ranges::any_of(config_.listen, [](const auto& listen) { return listen.transport != Transport::Udp; }))
-    return done(rpc_fail("the edge has connections, which it cannot hand over; upgrade the engine alone"));
   auto binary = edge::Binary::open(request.binary);
   if (!binary) return done(rpc_fail(binary.error().message));
   if (auto reserved = supervisor_->reserve(); !reserved) return done(rpc_fail(reserved.error().message));
@@ -62,7 +66,10 @@ void Server::upgrade_edge(const edge::UpgradeRequest& request, Done done) {
   given.control = rpc_->descriptor();
   given.configuration = configuration_;
   given.region = supervisor_->region().descriptor();
+  given.metrics = administration_.region();
   given.sockets = supervisor_->sockets().descriptors();
+  given.listeners = connections_.listeners();
+  given.rings = connections_.engine_descriptors();
   const bool sent = send_hand_over(successor_->channel, given);
   watch_successor();
   if (!sent) return successor_failed("it does not take what is handed over");
@@ -112,6 +119,7 @@ void Server::read_successor() {
 
 void Server::on_successor(const edge::DescriptorChannel::Message& message) {
   using Step = Successor::Step;
+  if (successor_->given_back.take(message)) return;
   for (const int descriptor : message.descriptors) close(descriptor);
   if (message.type == word_ready && successor_->step == Step::Starting) return successor_ready(message.text);
   if (message.type == word_failed) return successor_failed(message.text);
@@ -140,19 +148,24 @@ void Server::hand_over_engine() {
   });
   ready_ = false;
   rpc_->pause();
+  administration_.stop_http();
+  connections_.pause();
   supervisor_->release([this](Death death) {
     successor_->released = death;
+    successor_->handed = connections_.give_away();
     if (!successor_->failure.empty()) return successor_failed(successor_->failure);
     supervisor_->upgrade_step(death == Death::Planned ? "the engine has let go of the store"
                                                       : "the engine ended before it had let go of the store");
     successor_->step = Successor::Step::TakingOver;
-    if (!successor_->channel.send(word_go, edge::name(death))) successor_failed("it does not hear the word to go");
+    if (!send_connections(successor_->channel, successor_->handed) || !successor_->channel.send(word_go, edge::name(death)))
+      successor_failed("it does not hear the word to go");
   });
 }
 
 void Server::successor_serves() {
   auto& next = *successor_;
   next.step = Successor::Step::Probation;
+  next.handed = {};
   next.pause = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - next.stopped_at);
   supervisor_->upgrade_step(fmt::format("it has taken over; pause {:.1f} ms", static_cast<double>(next.pause.count()) / 1000));
   manager_.main_process(next.pid);
@@ -162,6 +175,8 @@ void Server::successor_serves() {
     go_over(Json{{"version", successor_->version},
                  {"binary", successor_->program},
                  {"edge", successor_->pid},
+                 {"sessions_stay", connections_.relayed()},
+                 {"sessions_stay_with", getpid()},
                  {"pause_us", successor_->pause.count()},
                  {"longest_pause_us", successor_->pause.count()}});
   });
@@ -192,11 +207,23 @@ void Server::successor_failed(const std::string& why) {
   supervisor_->upgrade_step(fmt::format("{}; the edge before takes back", text));
   StateDirectory::wait_for_engines(directory_->path());  // they end with it, and hold the store until then
   manager_.main_process(getpid());
+  connections_.take(connections_to_take_back(*failed));
   supervisor_->take_back(step == Step::Releasing ? failed->released : Death::Killed, [this, text, done = failed->done] {
     ready_ = true;
     rpc_->resume();
+    if (auto again = administration_.start_http(); !again) log::error("{}", again.error().message);
     done(rpc_fail(text + "; the edge before serves again"));
   });
+}
+
+// Until it served it had read nothing from them, and they are still here. A successor that gave up has given them back; one that was killed
+// has not, and they are closed.
+edge::HandedConnections Server::connections_to_take_back(Successor& failed) {
+  if (failed.step != Successor::Step::Probation) return std::move(failed.handed);
+  auto given_back = failed.given_back.connections();
+  if (given_back) return std::move(*given_back);
+  log::error("{}", given_back.error().message);
+  return {};
 }
 
 // SIGTERM or SIGINT to this process during the exchange: meant for the server.
@@ -214,8 +241,24 @@ void Server::go_over(RpcResult result) {
   const auto next = std::move(successor_);
   if (result) log::notice("edge {} has taken over, this one leaves", next->pid);
   gone_over_ = true;
+  relay_until_ = std::chrono::steady_clock::now() + next->request.deadline;
   next->done(std::move(result));
   stopped_ = true;
+}
+
+// Sessions of TLS cannot leave this process. It stays for them, without anything else that it had.
+void Server::relay_on() {
+  connections_.close();
+  if (!gone_over_ || connections_.relayed() == 0) return;
+  log::notice("{} TLS sessions stay with this process", connections_.relayed());
+  signals_.clear();
+  for (const int number : {SIGTERM, SIGINT}) (void)std::signal(number, [](int) { told_to_leave = 1; });
+  (void)std::signal(SIGHUP, SIG_IGN);
+  (void)std::signal(SIGCHLD, SIG_IGN);  // the next edge was started by this one
+  (void)malloc_trim(0);
+  while (connections_.relayed() > 0 && told_to_leave == 0 && std::chrono::steady_clock::now() < relay_until_)
+    std::this_thread::sleep_for(relay_check_interval);
+  log::notice("{}, this process leaves", connections_.relayed() == 0 ? "the last of its TLS sessions has ended" : "its TLS sessions end");
 }
 
 }  // namespace perdure::app

@@ -45,6 +45,8 @@ struct Server::Successor {
   edge::Death released = edge::Death::None;  // how the engine here ended
   std::chrono::steady_clock::time_point stopped_at{};
   Duration pause{};
+  edge::HandedConnections handed;  // until it serves: nothing has been read from them since
+  ConnectionsReceiver given_back;
 };
 
 }  // namespace perdure::app

@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <utility>
 
+#include "app/log_methods.hpp"
 #include "app/server.hpp"
 #include "base/logging.hpp"
 
@@ -29,11 +30,16 @@ int Server::take_over(HandOver taken, std::unique_ptr<edge::DescriptorChannel> p
   const auto manifest = supervisor_->manifest();
   if (!manifest) return failed(manifest.error().message);
   if (!predecessor_->send(word_ready, manifest->text())) log::warning("the edge before is gone");
-  const auto death = wait_for_word();
+  ConnectionsReceiver receiver;
+  const auto death = wait_for_word(receiver);
   if (!death) return failed(death.error().message);
+  auto given = receiver.connections();
+  if (!given && !predecessor_->ended()) return failed(given.error().message);
   if (auto started = supervisor_->start(*death); !started) return failed(started.error().message);
   if (auto listening = rpc_->start(control); !listening) return failed(listening.error().message);
   (void)predecessor_->send(word_serving);
+  connections_.take(given ? std::move(*given) : edge::HandedConnections());  // the edge before has taken its hands off them
+  if (auto http = administration_.start_http(); !http) log::error("{}", http.error().message);
   supervisor_->on_engine_death([this](const std::string& why) { fail_probation(why); });
   say_ready();
   if (stop_wanted_) stop(nullptr);
@@ -46,6 +52,8 @@ void Server::fail_probation(const std::string& why) {
   if (predecessor_->ended() || stopping_) return;
   log::error("{}: the edge before takes back", why);
   supervisor_->give_up();
+  connections_.pause();
+  (void)send_connections(*predecessor_, connections_.give_away());
   (void)predecessor_->send(word_failed, why);
   gone_over_ = true;  // backwards: files and control socket are the other's
   exit_code_ = 1;
@@ -59,7 +67,13 @@ Result<> Server::adopt(HandOver taken) {
   add_methods();
   make_rpc();
   live_.emplace(LiveState::adopt(config_.state, taken.live_folder, taken.live_bytes));
-  if (auto opened = connections_.open(config_); !opened) return opened;  // none: an edge with connections does not hand over
+  if (auto opened = administration_.open_region(taken.metrics); !opened) return opened;
+  take_log_levels(config_.log, live_->log_levels());
+  if (taken.connections_layout != edge::handed_layout && !taken.listeners.empty())
+    return fail(fmt::format("the edge before hands over connections in layout {}, and this one reads only {}", taken.connections_layout,
+                            edge::handed_layout));
+  edge::raise_descriptor_limit();
+  if (auto adopted = connections_.adopt(config_, taken.listeners, taken.rings); !adopted) return adopted;
   auto sockets = edge::UdpSockets::adopt(std::move(taken.sockets), taken.workers);
   if (!sockets) return std::unexpected(sockets.error());
   auto region = edge::SharedRegion::map(taken.region);
@@ -77,7 +91,7 @@ Result<> Server::adopt(HandOver taken) {
 }
 
 // How the engine before has ended: the edge before says so, or it has died, and its engines with it.
-Result<Death> Server::wait_for_word() {
+Result<Death> Server::wait_for_word(ConnectionsReceiver& given) {
   stream_descriptor readable(context_, dup(predecessor_->descriptor()));
   std::optional<Death> death;
   while (!death) {
@@ -86,7 +100,7 @@ Result<Death> Server::wait_for_word() {
     readable.async_wait(stream_descriptor::wait_read, [&](boost::system::error_code) { changed = true; });
     while (!changed && !stop_wanted_) context_.run_one_for(100ms);
     while (const auto message = predecessor_->receive())
-      if (message->type == word_go) death = edge::death_from(message->text).value_or(Death::Killed);
+      if (!given.take(*message) && message->type == word_go) death = edge::death_from(message->text).value_or(Death::Killed);
     if (!death && predecessor_->ended()) {
       log::warning("the edge before has ended before it gave the word: this one takes over");
       StateDirectory::wait_for_engines(directory_->path());

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -75,6 +76,13 @@ Result<StateDirectory> StateDirectory::open(const std::string& path) {
   return directory;
 }
 
+Result<> StateDirectory::let_in(gid_t group) const {
+  if (group == static_cast<gid_t>(-1)) return {};
+  if (chown(path_.c_str(), static_cast<uid_t>(-1), group) != 0 || chmod(path_.c_str(), 0710) != 0)
+    return fail(fmt::format("admin.group: {}: {}", path_, std::strerror(errno)));
+  return {};
+}
+
 // They hold the sockets and the store until then.
 void StateDirectory::wait_for_engines(const std::string& directory) {
   for (const char* name : {"engine.pid", "spare.pid"}) {
@@ -103,6 +111,11 @@ std::string StateDirectory::file(std::string_view name) const {
 
 std::string control_socket(const std::string& state_directory) {
   return state_directory + "/control.sock";
+}
+
+gid_t control_group(const Config::Admin& admin) {
+  const group* const found = admin.group.empty() ? nullptr : getgrnam(admin.group.c_str());
+  return found ? found->gr_gid : static_cast<gid_t>(-1);
 }
 
 }  // namespace perdure::app

@@ -1,7 +1,10 @@
 #pragma once
 // The state directory of a server: made, checked, and locked against a second instance.
+#include <sys/types.h>
+
 #include <string>
 
+#include "app/config.hpp"
 #include "base/result.hpp"
 
 namespace perdure::app {
@@ -19,6 +22,9 @@ class StateDirectory {
   StateDirectory& operator=(StateDirectory&&) = delete;
   ~StateDirectory();  // unlocks, unless another process holds the lock, too
 
+  // Members of that group may enter, to get to the control socket, but not list. -1: nobody may.
+  [[nodiscard]] Result<> let_in(gid_t group) const;
+
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int lock() const { return lock_; }
   [[nodiscard]] std::string file(std::string_view name) const;
@@ -32,5 +38,7 @@ class StateDirectory {
 
 // The socket of the server that uses a state directory.
 [[nodiscard]] std::string control_socket(const std::string& state_directory);
+// The group whose members may use it, -1: no other than the owner's.
+[[nodiscard]] gid_t control_group(const Config::Admin& admin);
 
 }  // namespace perdure::app

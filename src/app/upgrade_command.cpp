@@ -25,8 +25,12 @@ void show_progress(const RpcResult& progress, std::size_t& shown) {
 }
 
 std::string result_text(const Json& result) {
-  return fmt::format("{} runs, version {}; longest pause {}\n", result.value("binary", ""), result.value("version", ""),
-                     duration_text(result.value("longest_pause_us", std::int64_t{0})));
+  auto text = fmt::format("{} runs, version {}; longest pause {}\n", result.value("binary", ""), result.value("version", ""),
+                          duration_text(result.value("longest_pause_us", std::int64_t{0})));
+  if (const auto stay = result.value("sessions_stay", std::int64_t{0}); stay > 0)
+    text +=
+        fmt::format("process {} stays for {} TLS sessions, until they end\n", result.value("sessions_stay_with", std::int64_t{0}), stay);
+  return text;
 }
 
 }  // namespace
@@ -37,6 +41,7 @@ int upgrade_server(const ClientOptions& options, const UpgradeOptions& upgrade) 
   if (!client) return complain(options, {admin::rpc_code::failed, client.error().message});
   if (!watcher) return complain(options, {admin::rpc_code::failed, watcher.error().message});
   Json params = {{"patience_ms", static_cast<std::int64_t>(upgrade.patience * 1000)}, {"one_way", upgrade.one_way}, {"edge", upgrade.edge}};
+  if (upgrade.edge) params["deadline_ms"] = static_cast<std::int64_t>(upgrade.deadline * 1000);
   if (!upgrade.binary.empty()) params["binary"] = std::filesystem::absolute(upgrade.binary).lexically_normal().string();
   if (auto asked = client->ask("upgrade", std::move(params)); !asked)
     return complain(options, {admin::rpc_code::failed, asked.error().message});

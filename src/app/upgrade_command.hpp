@@ -7,8 +7,8 @@
 namespace perdure::app {
 
 struct UpgradeOptions {
-  std::string binary;    // empty: the file that the server was started from
-  double patience = 30;  // seconds
+  std::string binary;                          // empty: the file that the server was started from
+  double patience = 30, deadline = 24 * 3600;  // seconds
   bool one_way = false, edge = false;
 };
 

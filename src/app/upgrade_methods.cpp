@@ -11,7 +11,15 @@ using admin::Json;
 using admin::rpc_fail;
 using admin::RpcResult;
 
-constexpr std::int64_t patience_ms_most = 3'600'000;
+constexpr std::int64_t patience_ms_most = 3'600'000, deadline_ms_most = std::int64_t{366} * 24 * 3'600'000;
+
+// Leaves `duration` as it is if there is none.
+Result<> read_milliseconds(const Json& value, const char* name, std::int64_t most, Duration& duration) {
+  if (value.is_null()) return {};
+  if (!value.is_number_integer() || value < 1 || value > most) return fail(fmt::format("`{}` is 1 to {}", name, most));
+  duration = std::chrono::milliseconds(value.get<std::int64_t>());
+  return {};
+}
 
 Result<edge::UpgradeRequest> read_request(const Json& params, const UpgradeDefaults& defaults) {
   edge::UpgradeRequest request;
@@ -20,12 +28,9 @@ Result<edge::UpgradeRequest> read_request(const Json& params, const UpgradeDefau
   if (!binary.is_null() && (!binary.is_string() || binary.get<std::string>().empty() || binary.get<std::string>().front() != '/'))
     return fail("`binary` is an absolute path");
   request.binary = binary.is_null() ? defaults.binary : binary.get<std::string>();
-  const Json& patience = admin::parameter(params, 1, "patience_ms");
-  if (!patience.is_null()) {
-    if (!patience.is_number_integer() || patience < 1 || patience > patience_ms_most)
-      return fail(fmt::format("`patience_ms` is 1 to {}", patience_ms_most));
-    request.patience = std::chrono::milliseconds(patience.get<std::int64_t>());
-  }
+  auto read = read_milliseconds(admin::parameter(params, 1, "patience_ms"), "patience_ms", patience_ms_most, request.patience);
+  if (read) read = read_milliseconds(admin::parameter(params, 4, "deadline_ms"), "deadline_ms", deadline_ms_most, request.deadline);
+  if (!read) return std::unexpected(read.error());
   const Json& one_way = admin::parameter(params, 2, "one_way");
   if (!one_way.is_null() && !one_way.is_boolean()) return fail("`one_way` is true or false");
   request.one_way = one_way == true;

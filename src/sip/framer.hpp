@@ -28,6 +28,8 @@ class StreamFramer {
   explicit StreamFramer(std::size_t message_size_max) : message_size_max_(message_size_max) {}
   // `buffer`: all bytes received and not consumed yet; what an earlier call saw has not changed.
   [[nodiscard]] Frame next(std::string_view buffer);
+  // The last frame was one CRLF: another one makes a ping of them. A framer that goes on elsewhere is given that CRLF first.
+  [[nodiscard]] bool is_after_crlf() const { return after_crlf_; }
 
  private:
   [[nodiscard]] Frame fail(std::string_view buffer, std::uint16_t status, std::string_view reason);

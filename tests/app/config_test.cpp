@@ -60,6 +60,14 @@ const Sample samples[] = {
     {"transaction.udp_request_max", "1400", [](const Config& c) { return c.transaction.udp_request_max == 1400; }},
     {"transaction.waiting_max", "77", [](const Config& c) { return c.transaction.waiting_max == 77; }},
     {"dialplan.list", R"("d.list")", [](const Config& c) { return c.dialplan.list == "/etc/perdure/d.list"; }},
+    {"script_instructions", "2000000", [](const Config& c) { return c.script_instructions == 2'000'000; }},
+    {"script_time", R"("250ms")", [](const Config& c) { return c.script_time == 250ms; }},
+    {"script_memory", R"("32MiB")", [](const Config& c) { return c.script_memory_bytes == 32 << 20; }},
+    {"nathelper.received_avp", R"("RECEIVED")", [](const Config& c) { return c.nathelper.received_avp == "RECEIVED"; }},
+    {"dialplan.db", R"("routes")", [](const Config& c) { return c.dialplan.database == "routes"; }},
+    {"dialplan.db_table", R"("rules")", [](const Config& c) { return c.dialplan.table == "rules"; }},
+    {"mtree.t.db", R"("routes")", [](const Config& c) { return !c.trees.empty() && c.trees[0].database == "routes"; }},
+    {"mtree.t.db_table", R"("prices")", [](const Config& c) { return !c.trees.empty() && c.trees[0].table == "prices"; }},
     {"dialplan.attributes_avp", R"("attrs")", [](const Config& c) { return c.dialplan.attributes_avp == "attrs"; }},
     {"mtree.t.file", R"("t.tree")", [](const Config& c) { return !c.trees.empty() && c.trees[0].file == "/etc/perdure/t.tree"; }},
     {"mtree.t.integers", "true", [](const Config& c) { return !c.trees.empty() && c.trees[0].integers; }},
@@ -81,7 +89,8 @@ const Sample samples[] = {
     {"event_callback.dispatcher", R"("on_dst")", [](const Config& c) { return c.event_callback.dispatcher == "on_dst"; }},
     {"event_callback.htable", R"("on_table")", [](const Config& c) { return c.event_callback.htable == "on_table"; }},
     {"event_callback.tm", R"("on_tm")", [](const Config& c) { return c.event_callback.tm == "on_tm"; }},
-    {"timer.t.interval", "\"3s\"\ntimer.t.route = \"tick\"", [](const Config& c) { return !c.timers.empty() && c.timers[0].interval == 3s; }},
+    {"timer.t.interval", "\"3s\"\ntimer.t.route = \"tick\"",
+     [](const Config& c) { return !c.timers.empty() && c.timers[0].interval == 3s; }},
     {"timer.t.route", R"("tick")", [](const Config& c) { return !c.timers.empty() && c.timers[0].route == "tick"; }},
     {"async.delay_max", R"("2h")", [](const Config& c) { return c.async.delay_max == 2h; }},
     {"connections.max", "9", [](const Config& c) { return c.connections.connections_max == 9; }},
@@ -92,6 +101,7 @@ const Sample samples[] = {
     {"connections.buffers", R"("2GiB")", [](const Config& c) { return c.connections.buffers_max == 2ULL << 30; }},
     {"connections.messages_per_second", "50", [](const Config& c) { return c.connections.messages_per_second_max == 50; }},
     {"connections.idle_timeout", R"("5m")", [](const Config& c) { return c.connections.idle_timeout == 5min; }},
+    {"connections.ping_interval", R"("40s")", [](const Config& c) { return c.connections.ping_interval == 40s; }},
     {"connections.handshake_timeout", R"("3s")", [](const Config& c) { return c.connections.handshake_timeout == 3s; }},
     {"connections.message_timeout", R"("4s")", [](const Config& c) { return c.connections.message_timeout == 4s; }},
     {"connections.write_timeout", R"("6s")", [](const Config& c) { return c.connections.write_timeout == 6s; }},
@@ -203,7 +213,33 @@ const Sample samples[] = {
             c) { return !c.http_connections.empty() && c.http_connections[0].second.client_certificate == "/etc/perdure/c.pem"; }},
     {"http_connection.t.client_key", R"("k.pem")",
      [](const Config& c) { return !c.http_connections.empty() && c.http_connections[0].second.client_key == "/etc/perdure/k.pem"; }},
-    {"log.level", R"("debug")", [](const Config& c) { return c.log_level == log::Level::Debug; }},
+    {"log.level", R"("debug")", [](const Config& c) { return c.log.level == log::Level::Debug; }},
+    {"log.components", R"(["script=debug", "edge=error"])",
+     [](const Config&
+            c) { return c.log.components.size() == 2 && c.log.components.at("script") == log::Level::Debug && c.log.components.at("edge") == log::Level::Error; }},
+    {"log.format", R"("json")", [](const Config& c) { return c.log.style == log::Style::Json; }},
+    {"log.rate", "7", [](const Config& c) { return c.log.rate == 7; }},
+    {"dns.search_timeout", R"("2s")", [](const Config& c) { return c.dns.locating.timeout == 2s; }},
+    {"dns.naptr", "false", [](const Config& c) { return !c.dns.locating.policy.use_naptr; }},
+    {"dns.prefer_ipv6", "true", [](const Config& c) { return c.dns.locating.policy.prefer_ipv6; }},
+    {"dns.targets_max", "3", [](const Config& c) { return c.dns.locating.policy.servers_max == 3; }},
+    {"dns.failover", "false", [](const Config& c) { return !c.dns.locating.failover; }},
+    {"dns.blocked_for", R"("9s")", [](const Config& c) { return c.dns.locating.blocked_for == 9s; }},
+    {"trace.bytes", R"("1MiB")", [](const Config& c) { return c.trace.bytes == 1ULL << 20; }},
+    {"trace.hep", "\"tcp:192.0.2.1:9060\"\ntrace.bytes = 1048576",
+     [](const Config&
+            c) { return c.trace.hep.transport == Transport::Tcp && c.trace.hep.collector == SocketAddress::parse("192.0.2.1", 9060); }},
+    {"trace.hep_capture_id", "7", [](const Config& c) { return c.trace.hep.capture_id == 7; }},
+    {"trace.hep_password", R"("secret")", [](const Config& c) { return c.trace.hep.password == "secret"; }},
+    {"trace.hep_node_name", R"("edge-1")", [](const Config& c) { return c.trace.hep.node_name == "edge-1"; }},
+    {"admin.http", R"("[::1]:8090")", [](const Config& c) { return c.admin.http == *SocketAddress::parse("[::1]", 8090); }},
+    {"admin.token_file", R"("token")", [](const Config& c) { return c.admin.token_file == "/etc/perdure/token"; }},
+    {"admin.certificate", R"("a.pem")", [](const Config& c) { return c.admin.certificate == "/etc/perdure/a.pem"; }},
+    {"admin.private_key", R"("a.key")", [](const Config& c) { return c.admin.private_key == "/etc/perdure/a.key"; }},
+    {"admin.client_ca", R"("ca.pem")", [](const Config& c) { return c.admin.client_ca == "/etc/perdure/ca.pem"; }},
+    {"admin.connections", "8", [](const Config& c) { return c.admin.connections == 8; }},
+    {"admin.requests_per_second", "9", [](const Config& c) { return c.admin.requests_per_second == 9; }},
+    {"admin.group", R"("root")", [](const Config& c) { return c.admin.group == "root"; }},
     {"engine.watchdog", R"("5s")", [](const Config& c) { return c.engine.watchdog == 5s; }},
     {"engine.receive_buffer", R"("1MiB")", [](const Config& c) { return c.engine.receive_buffer_bytes == 1ULL << 20; }},
 };
@@ -255,7 +291,7 @@ TEST(Config, DefaultsAreThoseOfTheReference) {
   EXPECT_EQ(config->transaction.timer_c, 180s);
   EXPECT_TRUE(config->transaction.forward_stray_responses);
   EXPECT_TRUE(config->transaction.cancel_unknown_forwards);
-  EXPECT_EQ(config->log_level, log::Level::Notice);
+  EXPECT_EQ(config->log.level, log::Level::Notice);
   EXPECT_EQ(config->engine.watchdog, 2s);
 }
 
@@ -390,6 +426,18 @@ TEST(Config, WorkersAreAtMostPartitionsAndAtLeastOne) {
   EXPECT_EQ(worker_count(*few), 1u);
   EXPECT_EQ(worker_count(*parse_config("workers = 7", file)), 7u);
   EXPECT_GE(worker_count(*parse_config("", file)), 1u);
+}
+
+TEST(Config, AdministrationThatOthersReachNeedsProofOfWhoAsks) {
+  const auto http = [](const char* rest) { return fmt::format("[admin]\nhttp = \"192.0.2.1:8090\"\n{}", rest); };
+  EXPECT_TRUE(error_of(http("")).starts_with(fmt::format("{}:2: admin.http on an address that others reach", file)));
+  EXPECT_TRUE(parse_config(http("token_file = \"t\""), file).has_value());
+  EXPECT_TRUE(parse_config(http("certificate = \"c\"\nprivate_key = \"k\"\nclient_ca = \"a\""), file).has_value());
+  EXPECT_FALSE(parse_config(http("certificate = \"c\"\nprivate_key = \"k\""), file).has_value());
+  EXPECT_FALSE(parse_config(http("token_file = \"t\"\nclient_ca = \"a\""), file).has_value());
+  EXPECT_TRUE(parse_config("[admin]\nhttp = \"127.0.0.1:8090\"", file).has_value());
+  EXPECT_TRUE(parse_config("[admin]\nhttp = \"[::1]:8090\"", file).has_value());
+  EXPECT_FALSE(parse_config("[admin]\nhttp = \"localhost:8090\"", file).has_value());
 }
 
 TEST(Config, EmbeddedOneListensOnLoopbackOnly) {

@@ -17,6 +17,7 @@ class Lists : public testing::Test {
   void sql(const std::string& statements) {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(sandbox.path("lists.db").c_str(), &database), SQLITE_OK);
+    (void)sqlite3_busy_timeout(database, 10'000);  // the server may be reading
     char* error = nullptr;
     EXPECT_EQ(sqlite3_exec(database, statements.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
     sqlite3_close(database);
@@ -101,7 +102,34 @@ TEST_F(Lists, TheStartSaysWhatIsWrong) {
   EXPECT_NE(check("[htable.t]\ndb = \"other\"\n").find("[htable.t]: there is no section [sql.other]"), std::string::npos);
   EXPECT_NE(check("[htable.t]\ndb = \"db\"\ndb_table = \"no\"\n").find("[htable.t]: no such table: no"), std::string::npos);
   EXPECT_NE(check("[htable.t]\ndb = \"db\"\ndb_table = \"a; b\"\n").find("is not a name of letters"), std::string::npos);
+  EXPECT_NE(check("[dialplan]\ndb = \"db\"\n").find("[dialplan]: no such table: dialplan"), std::string::npos);
+  EXPECT_NE(check("[dialplan]\ndb = \"db\"\nlist = \"x\"\n").find("[dialplan]: `list` and `db` cannot both be given"), std::string::npos);
+  EXPECT_NE(check("[mtree.t]\ndb = \"db\"\n").find("[mtree.t]: no such table: mtree"), std::string::npos);
+  EXPECT_NE(check("[mtree.t]\ndb = \"db\"\nfile = \"x\"\n").find("[mtree.t]: `file` and `db` cannot both be given"), std::string::npos);
   EXPECT_NE(check("[permissions]\ndb = \"db\"\n").find("[permissions]: no such table: address"), std::string::npos);
+}
+
+TEST_F(Lists, DialplansAndPrefixesComeFromTables) {
+  sql("CREATE TABLE dialplan (id INTEGER PRIMARY KEY, dpid INT, pr INT, match_op INT, match_exp TEXT, match_len INT, subst_exp TEXT, "
+      "repl_exp TEXT, attrs TEXT);"
+      "INSERT INTO dialplan (dpid, pr, match_op, match_exp, match_len, subst_exp, repl_exp, attrs) VALUES "
+      "(1, 2, 1, '^00', 0, '^00(.*)$', '+\\1', 'world'), (1, 1, 0, '110', 0, '', '112', NULL);"
+      "CREATE TABLE prices (tprefix TEXT, tvalue TEXT); INSERT INTO prices VALUES ('49', '5'), ('4930', '7');");
+  start("[dialplan]\ndb = \"db\"\n[mtree.prices]\ndb = \"db\"\ndb_table = \"prices\"\nintegers = true\n");
+  EXPECT_EQ(rpc({"dialplan.translate", "1", "0049"})["output"], "+49");
+  EXPECT_EQ(rpc({"dialplan.translate", "1", "110"})["output"], "112");
+  EXPECT_EQ(rpc({"mtree.match", "prices", "49301"})["tvalue"], 7);
+  sql("UPDATE dialplan SET repl_exp = '011\\1' WHERE pr = 2; DELETE FROM prices WHERE tprefix = '4930';");
+  EXPECT_EQ(sandbox.command({"rpc", "dialplan.reload"}).code, 0);
+  EXPECT_EQ(rpc({"dialplan.translate", "1", "0049"})["output"], "01149");
+  EXPECT_EQ(rpc({"mtree.match", "prices", "49301"})["tvalue"], 5);
+  sql("UPDATE dialplan SET match_exp = '(' WHERE pr = 2;");
+  const auto refused = sandbox.command({"rpc", "dialplan.reload"});
+  EXPECT_NE(refused.err.find("table dialplan: row 1: "), std::string::npos) << refused.err;
+  sql("DELETE FROM dialplan; INSERT INTO prices VALUES ('1', 'x');");
+  EXPECT_NE(sandbox.command({"rpc", "mtree.reload"}).err.find("table prices: row 2: 'x' is not a number"), std::string::npos);
+  EXPECT_EQ(rpc({"dialplan.translate", "1", "0049"})["output"], "01149") << "an error changes nothing";
+  stop();
 }
 
 TEST_F(Lists, AddressesAndTrustedSourcesComeFromTables) {

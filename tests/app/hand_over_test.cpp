@@ -29,6 +29,12 @@ std::size_t open_descriptors() {
   return count;
 }
 
+void close_all(const HandOver& taken) {
+  for (const int descriptor : {taken.lock, taken.control, taken.configuration, taken.region}) close(descriptor);
+  for (const auto* many : {&taken.sockets, &taken.listeners, &taken.rings})
+    for (const int descriptor : *many) close(descriptor);
+}
+
 class HandOverTest : public testing::Test {
  protected:
   HandOverTest() {
@@ -47,6 +53,8 @@ class HandOverTest : public testing::Test {
     given.control = given.region = ends[1];
     given.sockets.assign(150, ends[0]);  // more than go in one message
     given.sockets.back() = ends[1];
+    given.listeners = {ends[0], ends[1]};
+    given.rings = {ends[1], ends[0], ends[1]};
   }
   ~HandOverTest() override {
     close(ends[0]);
@@ -79,8 +87,51 @@ TEST_F(HandOverTest, AllArrives) {
   ASSERT_EQ(taken->sockets.size(), 150U);
   EXPECT_EQ(inode(taken->sockets.front()), inode(ends[0]));
   EXPECT_EQ(inode(taken->sockets.back()), inode(ends[1]));
-  for (const int descriptor : {taken->lock, taken->control, taken->configuration, taken->region}) close(descriptor);
-  for (const int descriptor : taken->sockets) close(descriptor);
+  ASSERT_EQ(taken->listeners.size(), 2U);
+  EXPECT_EQ(inode(taken->listeners.back()), inode(ends[1]));
+  ASSERT_EQ(taken->rings.size(), 3U);
+  EXPECT_EQ(inode(taken->rings[1]), inode(ends[0]));
+  EXPECT_EQ(taken->connections_layout, edge::handed_layout);
+  close_all(*taken);
+}
+
+// More descriptors than one message has, and more bytes.
+TEST_F(HandOverTest, ConnectionsArriveInTheirOrder) {
+  edge::HandedConnections connections;
+  for (std::uint64_t id = 1; id <= 100; ++id) {
+    edge::HandedConnection one;
+    one.id = id;
+    one.in.assign(1000, 'x');
+    connections.connections.push_back(one);
+    connections.descriptors.push_back(dup(ends[id % 2]));
+  }
+  ASSERT_TRUE(send_connections(*before, connections));
+  ConnectionsReceiver receiver;
+  while (const auto message = next->receive()) EXPECT_TRUE(receiver.take(*message)) << message->type;
+  const auto taken = receiver.connections();
+  ASSERT_TRUE(taken) << taken.error().message;
+  ASSERT_EQ(taken->connections.size(), 100U);
+  EXPECT_EQ(taken->connections.back().id, 100U);
+  EXPECT_EQ(taken->connections.back().in.size(), 1000U);
+  for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(inode(taken->descriptors[i]), inode(ends[(i + 1) % 2])) << i;
+}
+
+TEST_F(HandOverTest, ConnectionsOfWhichDescriptorsAreMissingAreRefused) {
+  ConnectionsReceiver nothing;
+  const auto none = nothing.connections();
+  ASSERT_TRUE(none) << "there may be none";
+  EXPECT_TRUE(none->connections.empty());
+  edge::HandedConnections connections;
+  connections.connections.resize(2);
+  connections.descriptors = {dup(ends[0])};
+  ASSERT_TRUE(send_connections(*before, connections));
+  const std::size_t open = open_descriptors();
+  {
+    ConnectionsReceiver receiver;
+    while (const auto message = next->receive()) EXPECT_TRUE(receiver.take(*message)) << message->type;
+    EXPECT_FALSE(receiver.connections());
+  }
+  EXPECT_EQ(open_descriptors(), open) << "what had come is left open";
 }
 
 TEST_F(HandOverTest, WhatALaterVersionAddsIsSkipped) {
@@ -88,8 +139,7 @@ TEST_F(HandOverTest, WhatALaterVersionAddsIsSkipped) {
   ASSERT_TRUE(send_hand_over(*before, given));
   const auto taken = receive_hand_over(*next, 1s);
   ASSERT_TRUE(taken);
-  for (const int descriptor : {taken->lock, taken->control, taken->configuration, taken->region}) close(descriptor);
-  for (const int descriptor : taken->sockets) close(descriptor);
+  close_all(*taken);
 }
 
 TEST_F(HandOverTest, AnEndInTheMiddleIsNoHandOver) {

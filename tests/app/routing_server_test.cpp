@@ -1,5 +1,9 @@
 // Dialplans, prefixes and gateways of the real server: what its methods show, and that their lists are read again.
 #include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
 
 #include "server_process.hpp"
 
@@ -45,6 +49,26 @@ TEST(Server, RoutingListsAreShownAndReadAgain) {
   EXPECT_EQ(ask({"mtree.match", "places", "49301"})["tvalue"], "hamburg");
   EXPECT_EQ(ask({"lcr.load_gws", "1", "4930"}), nlohmann::json::array({"c"})) << "a is out of work still";
   EXPECT_EQ(ask({"dialplan.translate", "1", "0049"})["output"], "01149");
+  EXPECT_EQ(sandbox.command({"stop"}).code, 0);
+  EXPECT_EQ(sandbox.finish().code, 0);
+}
+
+TEST(Server, GatewaysOutOfWorkStaySoInTheNextEngineAndAfterAStop) {
+  Sandbox sandbox;
+  sandbox.write("lcr.list", "gateway 1 a sip:192.0.2.1\ngateway 1 b sip:192.0.2.2\nrule 1 49 a/1,b/2\n");
+  sandbox.configure("", "[lcr]\nlist = \"lcr.list\"\n");
+  ASSERT_TRUE(sandbox.start());
+  const auto gateways = [&] { return nlohmann::json::parse(sandbox.command({"rpc", "lcr.load_gws", "1", "4930"}).out, nullptr, false); };
+  EXPECT_EQ(sandbox.command({"rpc", "lcr.defunct_gw", "1", "a", "600"}).code, 0);
+  const auto before = sandbox.status()["pids"]["engine"].get<pid_t>();
+  ASSERT_EQ(kill(before, SIGKILL), 0);
+  for (int i = 0; i < 500 && sandbox.status()["pids"]["engine"].get<pid_t>() == before; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(gateways(), nlohmann::json::array({"b"}));
+  EXPECT_EQ(sandbox.command({"stop"}).code, 0);
+  EXPECT_EQ(sandbox.finish().code, 0);
+  ASSERT_TRUE(sandbox.start());
+  EXPECT_EQ(gateways(), nlohmann::json::array({"b"}));
   EXPECT_EQ(sandbox.command({"stop"}).code, 0);
   EXPECT_EQ(sandbox.finish().code, 0);
 }

@@ -110,6 +110,7 @@ TEST_F(StateTest, SnapshotGoesToDiskAtTheStopAndComesBack) {
   EXPECT_TRUE(first.folder().starts_with((folder_ / "memory").string()));
   EXPECT_EQ(use(first, 42), 42u);
   write(first.dispatcher(), "states");
+  write(first.gateways(), "gateways");
   first.attached();
   ASSERT_TRUE(first.save().has_value());
   EXPECT_TRUE(fs::exists(snapshot()));
@@ -118,6 +119,7 @@ TEST_F(StateTest, SnapshotGoesToDiskAtTheStopAndComesBack) {
   auto second = prepare();
   EXPECT_EQ(use(second, 7), 42u);
   EXPECT_EQ(read(second.dispatcher()), "states");
+  EXPECT_EQ(read(second.gateways()), "gateways");
   EXPECT_TRUE(fs::exists(snapshot()));  // until an engine has attached
   second.attached();
   EXPECT_FALSE(fs::exists(snapshot()));

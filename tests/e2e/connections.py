@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Calls by connections while the engine is killed: no connection closes, no call fails.
 
-connections.py PERDURE [--tcp N] [--tls N] [--ws N] [--wss N] [--seconds S] [--interval S] [--rate CALLS_PER_SECOND]
+connections.py PERDURE [--tcp N] [--tls N] [--ws N] [--wss N] [--seconds S] [--interval S] [--rate CALLS_PER_SECOND] [--hold S]
 """
 import argparse
 import asyncio
+import itertools
 import json
 import pathlib
 import random
@@ -18,6 +19,11 @@ import devices
 import server
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+
+def raise_limit():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def make_certificate(folder):
@@ -60,15 +66,19 @@ async def kill_engines(test, interval, until):
     return kills
 
 
-async def place_calls(calls, pairs, rate, until):
-    pending = []
+async def place_calls(calls, pairs, rate, hold, until):
+    """By all pairs in turn; a call rings and lasts at most `hold` each. Returns how many were in progress at most."""
+    random.shuffle(pairs)
+    turns = itertools.cycle(pairs)
+    pending, most = [], 0
     begin = time.monotonic()
     while time.monotonic() < until:
         await asyncio.sleep(max(0.0, begin + len(pending) / rate - time.monotonic()))
-        caller, callee = random.choice(pairs)
-        pending.append(calls.begin(caller, callee, random.uniform(0.1, 1.5)))
+        pending.append(calls.begin(*next(turns), random.uniform(0.1, hold)))
+        most = max(most, calls.started - calls.finished)
     if pending:
-        await asyncio.wait(pending, timeout=20)
+        await asyncio.wait(pending, timeout=20 + 2 * hold)
+    return most
 
 
 def check_commands(test, total):
@@ -79,7 +89,7 @@ def check_commands(test, total):
         return json.loads(out)
     assert ask("core.tcp_info")["opened_connections"] == total
     listed = ask("core.tcp_list", str(total))
-    assert len(listed) == total and all(one["state"] == "open" for one in listed), listed[:3]
+    assert len(listed) == min(total, 10_000) and all(one["state"] == "open" for one in listed), listed[:3]
     assert ask("tls.reload") == "reloaded"
     if "tls" in test.ports:
         key = test.folder / "key.pem"
@@ -87,7 +97,13 @@ def check_commands(test, total):
         key.write_text("not a key")
         code, _, err = test.command("rpc", "tls.reload")
         assert code == 1 and "key.pem" in err, err
+        code, _, err = test.command("check")
+        assert code == 1 and "key.pem" in err, err
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", key], check=True, capture_output=True)
+        code, _, err = test.command("check")
+        assert code == 1 and "key.pem: key values mismatch" in err, err
         key.write_text(text)
+        assert test.command("check")[0] == 0
     assert ask("core.tcp_close", f"s:{listed[0]['id']}") == "closed"
     assert ask("core.tcp_info")["closed_by_command"] == 1
 
@@ -99,14 +115,14 @@ async def run(test, options, counts):
     for group in opened.values():
         pairs += list(zip(group[::2], group[1::2]))
     until = time.monotonic() + options.seconds
-    kills, _ = await asyncio.gather(kill_engines(test, options.interval, until), place_calls(calls, pairs, options.rate, until))
+    kills, most = await asyncio.gather(kill_engines(test, options.interval, until), place_calls(calls, pairs, options.rate, options.hold, until))
     everyone = [device for group in opened.values() for device in group]
     closed = sum(device.closed for device in everyone)
     status = await asyncio.to_thread(test.settled_status)
     await asyncio.to_thread(check_commands, test, sum(status["connections"]["open"].values()))
     for device in everyone:
         await device.close()
-    return calls, kills, closed, status
+    return calls, kills, closed, status, most
 
 
 def main():
@@ -117,15 +133,15 @@ def main():
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--interval", type=float, default=1)
     parser.add_argument("--rate", type=float, default=50)
+    parser.add_argument("--hold", type=float, default=1.5)
     options = parser.parse_args()
     counts = {transport: count for transport in ("tcp", "tls", "ws", "wss") if (count := getattr(options, transport))}
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with ConnectionServer(options.binary, counts) as test:
-        calls, kills, closed, status = asyncio.run(run(test, options, counts))
+    raise_limit()
+    with ConnectionServer(options.binary, counts, "[connections]\nmax = 100000\nper_source = 100000\n") as test:
+        calls, kills, closed, status, most = asyncio.run(run(test, options, counts))
         counters = status["connections"]["counters"]
         unfinished = calls.started - calls.finished
-        print(f"{sum(counts.values())} connections, {calls.started} calls, {kills} engines killed: {closed} connections closed, "
+        print(f"{sum(counts.values())} connections, {calls.started} calls ({most} at once), {kills} engines killed: {closed} connections closed, "
               f"{unfinished} calls unfinished, {len(calls.problems)} problems, {calls.doubled} messages doubled, "
               f"{counters['duplicates_suppressed']} duplicates suppressed, last pause {status['last_start']['pause_us'] / 1000:.1f} ms")
         for problem in calls.problems[:20]:

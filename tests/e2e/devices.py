@@ -70,6 +70,8 @@ class Device:
             payload = await self.reader.readexactly(length)
             if first & 15 in (1, 2):
                 return payload.decode()
+            if first & 15 == 9:
+                self.writer.write(b"\x8a" + bytes([0x80 | length]) + bytes(4) + payload)  # a pong, by a mask of zeros
 
     def send(self, text):
         data = text.encode()

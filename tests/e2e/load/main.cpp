@@ -15,7 +15,7 @@ using namespace load;
 
 struct Report {
   std::map<std::string, std::size_t> failures, kinds;
-  std::size_t failed_calls = 0;
+  std::size_t failed_calls = 0, refused = 0;
   std::map<std::string, std::vector<std::string>> examples;  // at most `examples_per_failure` of each
 };
 constexpr const char* retransmitted = "retransmitted";  // no failure, but examples are of use
@@ -33,6 +33,7 @@ Report report_of(const World& world) {
     const auto found = world.judge(call);
     std::set<std::string> distinct(found.begin(), found.end());
     if (!distinct.empty()) ++report.failed_calls;
+    if (world.is_refused(call)) ++report.refused;
     for (const auto& one : distinct) ++report.failures[one];
     if (call.retransmitted) distinct.insert(retransmitted);
     for (const auto& one : distinct)
@@ -68,6 +69,7 @@ int run_load(const Options& options, const std::string& json_path) {
   for (const auto& [kind, count] : report.kinds) fmt::print("  {:30} {:>8}\n", kind, count);
   for (const auto& type : failure_types) fmt::print("{:32} {:>8}\n", type, report.failures.at(type));
   fmt::print("{:32} {:>8}\n", "failed calls", report.failed_calls);
+  if (options.refusals) fmt::print("{:32} {:>8}\n", "refused calls", report.refused);
   fmt::print("{:32} {:>8}\n", "retransmissions", world.retransmissions());
   fmt::print("{:32} {:>8}\n", "longest wait for an answer, ms", world.longest_wait().count());
   const auto delays = world.post_dial_delays_ms();
@@ -81,6 +83,7 @@ int run_load(const Options& options, const std::string& json_path) {
         {"failures", report.failures},
         {"examples", report.examples},
         {"failed_calls", report.failed_calls},
+        {"refused_calls", report.refused},
         {"retransmissions", world.retransmissions()},
         {"longest_wait_ms", world.longest_wait().count()},
         {"post_dial_delay_ms", {{"p50", percentile(delays, 0.5)}, {"p99", percentile(delays, 0.99)}, {"max", percentile(delays, 1)}}}};
@@ -159,6 +162,7 @@ int main(int argc, char** argv) {
   app.add_option("--grace", grace, "ms after the last start until the verdict");
   app.add_flag("--back-to-back", options.back_to_back, "180 and 200 within the same millisecond");
   app.add_flag("--cancels-only", options.cancels_only, "judge CANCEL and ACK only");
+  app.add_flag("--refusals", options.refusals, "a call that is answered with 503 and reaches no gateway is no failure");
   app.add_option("--json", json, "file for the report");
   CLI11_PARSE(app, argc, argv);
   if (selftest) return run_selftest();

@@ -23,6 +23,7 @@ struct Options {
   milliseconds ring_least{300}, ring_most{1500}, hold{400};
   bool back_to_back = false;  // 180 and 200 in the same millisecond
   bool cancels_only = false;  // judge just what CANCEL and ACK promise (persist = "routes")
+  bool refusals = false;      // a call that gets 503 and reaches no gateway is refused, not failed
   milliseconds grace{40000};  // after the last call was started
 };
 
@@ -71,6 +72,7 @@ class World {
   [[nodiscard]] const std::vector<Call>& calls() const { return calls_; }
   // The call's failures, judged when everything is over.
   [[nodiscard]] std::vector<std::string> judge(const Call& call) const;
+  [[nodiscard]] bool is_refused(const Call& call) const { return options_.refusals && call.final_status == 503 && call.legs.empty(); }
   // Requests sent again, and the longest time between a request and the first answer to it.
   [[nodiscard]] std::uint64_t retransmissions() const { return retransmissions_; }
   [[nodiscard]] milliseconds longest_wait() const { return longest_wait_; }
