@@ -33,8 +33,10 @@ std::int64_t now_us() {
 
 }  // namespace
 
-HepExporter::HepExporter(std::string path, HepOptions options)
-    : path_(std::move(path)), options_(std::move(options)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+HepExporter::HepExporter(std::string path, HepOptions options) : path_(std::move(path)), options_(std::move(options)) {
+  look_for_file();  // before the thread has its turn: "from now on" is now
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
 
 HepExporter::~HepExporter() {
   thread_.request_stop();
