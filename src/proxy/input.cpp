@@ -80,16 +80,18 @@ void Proxy::Impl::on_request(Frame& frame, Time now) {
   }
   // The ACK of a final response that the engine before this one sent (17.2.1): it goes no further.
   if (routes_ && method == sip::Method::Ack && key && has_recovered(*key, false)) return;
+  // A transaction that is open, in the process before this one as well, is no new dialog.
+  const bool is_open = routes_ && key && has_recovered(*key, true);
+  if (drain_.on && !drain_.by_script && !is_open && is_refused_by_drain(frame.message)) {
+    (void)refuse_by_drain(context);
+    return;
+  }
   run_request_route(frame);
 }
 
 void Proxy::Impl::run_request_route(Frame& frame) {
   RoutingContext& context = frame.context;
   context.kind = RouteKind::Request;
-  if (drain_.on && !drain_.by_script && is_refused_by_drain(frame.message)) {
-    (void)refuse_by_drain(context);
-    return;
-  }
   const bool ran = runner_.run(context, RouteKind::Request, {});
   if (context.wait) return keep_waiting(frame);
   finish_request_route(context, ran);

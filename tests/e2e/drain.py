@@ -124,6 +124,34 @@ def is_kept(arguments):
         assert server.status()["counters"]["drain_refusals"] == 0, "counted by the engine that is there"
 
 
+def routes_go_on(arguments):
+    """persist = "routes": after the death of the engine the caller repeats an INVITE whose transaction only the map of routes knows. It is open, not new."""
+    with Server(arguments.binary, persist="routes", gateways=1).start() as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gateway:
+        gateway.bind(("127.0.0.1", server.gateways[0]))
+        gateway.settimeout(10)
+        phone = Phone(server)
+        invite = (
+            f"INVITE sip:bob@127.0.0.1:{server.port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{phone.own};branch=z9hG4bKroutes\r\n"
+            f"From: <sip:a@example.org>;tag=a\r\nTo: <sip:bob@example.org>\r\nCall-ID: routes\r\nCSeq: 1 INVITE\r\n"
+            f"Contact: <sip:a@127.0.0.1:{phone.own}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode()
+        phone.socket.sendto(invite, ("127.0.0.1", server.port))
+        forwarded = gateway.recv(4096).decode()
+        run_command(server, "drain")
+        starts = server.status()["engine_starts"]
+        assert server.kill_engine()
+        while server.settled_status()["engine_starts"] == starts:
+            time.sleep(0.01)
+        phone.socket.sendto(invite, ("127.0.0.1", server.port))
+        head = "".join(line + "\r\n" for line in forwarded.split("\r\n") if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq", "Record-Route"))
+        ok = f"SIP/2.0 200 OK\r\n{head}Content-Length: 0\r\n\r\n".replace("To: <sip:bob@example.org>", "To: <sip:bob@example.org>;tag=g")
+        gateway.sendto(ok.encode(), ("127.0.0.1", server.port))
+        answers = []
+        while not answers or answers[-1].startswith("SIP/2.0 1"):
+            answers.append(phone.socket.recv(4096).decode())
+        assert answers[-1].startswith("SIP/2.0 200 "), answers
+        refused(phone)
+
+
 def script_decides(arguments):
     with Server(arguments.binary).start() as server:
         script = server.folder / "routes.lua"
@@ -172,6 +200,6 @@ if __name__ == "__main__":
     parser.add_argument("--calls", type=int, default=600)
     parser.add_argument("--rate", type=int, default=300)
     chosen = parser.parse_args()
-    for series in (bleeds_off, is_kept, script_decides, deadline_passes):
+    for series in (bleeds_off, is_kept, routes_go_on, script_decides, deadline_passes):
         series(chosen)
         print(f"{series.__name__}: passed", flush=True)

@@ -1,4 +1,6 @@
 // What a proxy refuses that drains, and what goes on.
+#include <utility>
+
 #include "proxy/proxy_fixture.hpp"
 
 namespace perdure::proxy {
@@ -51,6 +53,18 @@ TEST_F(DrainTest, OpenTransactionsAndDialogsGoOn) {
   EXPECT_EQ(to_port(bye, 7001).first_line(), "BYE sip:bob@127.0.0.1:7001 SIP/2.0");
   const auto again = receive(request("INVITE", "sip:bob@127.0.0.1:7001", {}, "z9hG4bKre", "g1"), 6000);
   EXPECT_EQ(to_port(again, 7001).first_line(), "INVITE sip:bob@127.0.0.1:7001 SIP/2.0");
+}
+
+// Its route is run again by the next process: that is no new dialog.
+TEST_F(DrainTest, ACallThatWaitsGoesOnAlsoAfterADeath) {
+  const auto relay = std::exchange(on_request, [this](RoutingContext& context) { EXPECT_NE(context.begin_wait(now + 2s), 0U); });
+  receive(request("INVITE", "sip:bob@127.0.0.1:7001"), 6000);
+  EXPECT_EQ(proxy->waiting(), 1U);
+  on_request = relay;
+  start();
+  drain();
+  EXPECT_EQ(to_port(pass(10ms), 7001).first_line(), "INVITE sip:bob@127.0.0.1:7001 SIP/2.0");
+  EXPECT_EQ(proxy->counters().drain_refusals, 0U);
 }
 
 TEST_F(DrainTest, ACancelFindsItsBranch) {
