@@ -111,9 +111,15 @@ Result<std::unique_ptr<RingFile>> RingFile::open(const std::string& path, std::u
     (void)unlink(part.c_str());
     const int made = ::open(part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (made < 0) return system_error(part, "open");
-    const bool written = ftruncate(made, static_cast<off_t>(size)) == 0 && pwrite(made, &wanted, sizeof wanted, 0) == sizeof wanted;
+    // All of it at once: a page that the file system has no room for would kill the process that writes there.
+    int reason = posix_fallocate(made, 0, static_cast<off_t>(size));
+    if (reason == 0 && pwrite(made, &wanted, sizeof wanted, 0) != sizeof wanted) reason = EIO;
     close(made);
-    if (!written || rename(part.c_str(), path.c_str()) != 0) return system_error(part, "write");
+    if (reason == 0 && rename(part.c_str(), path.c_str()) != 0) reason = errno;
+    if (reason != 0) {
+      (void)unlink(part.c_str());
+      return fail(fmt::format("{}: {}", path, std::strerror(reason)));
+    }
   }
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   struct stat info {};

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -110,6 +112,17 @@ TEST_F(RingFileTest, AnythingElseIsNoTrace) {
   std::ofstream(path_) << std::string(10'000, 'z');
   EXPECT_FALSE(RingFile::open_to_read(path_).has_value());
   EXPECT_TRUE(RingFile::open(path_, 1, 0).has_value()) << "it is made anew";
+}
+
+// A sparse file would be made, and kill who writes to it later.
+TEST_F(RingFileTest, WithoutRoomThereIsNone) {
+  struct statfs info {};
+  ASSERT_EQ(statfs("/dev/shm", &info), 0);
+  const std::string path = "/dev/shm/perdure-trace-test-" + std::to_string(getpid());
+  const auto free_bytes = info.f_bfree * static_cast<std::uint64_t>(info.f_bsize);
+  EXPECT_FALSE(RingFile::open(path, 1, free_bytes + (1ULL << 30)).has_value());
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_FALSE(std::filesystem::exists(path + ".part"));
 }
 
 TEST_F(RingFileTest, AReaderThatStaysBehindIsToldWhatItMissed) {
