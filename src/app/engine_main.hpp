@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "app/config.hpp"
-
 namespace perdure::app {
 
 struct EngineArguments {
@@ -24,8 +22,5 @@ struct EngineArguments {
 
 // Initialises, says so, and serves when it is told to. Returns the exit code.
 [[nodiscard]] int engine_main(const EngineArguments& arguments);
-
-// The proxy options that a configuration gives, but for the sockets.
-[[nodiscard]] proxy::ProxyOptions proxy_options(const Config& config);
 
 }  // namespace perdure::app
