@@ -162,6 +162,7 @@ MetricSet Administration::collect(const Json& gauges) {
   collect_calls(set, calls, ratios_);
   collect_connections(set, host_.connections);
   if (http_) collect_http(set, http_->counters());
+  if (host_.hep) collect_hep(set, host_.hep->counters());
   collect_engine(set, gauges, continued_);
   return set;
 }

@@ -12,6 +12,7 @@
 #include "admin/json_rpc.hpp"
 #include "app/config.hpp"
 #include "app/metrics/collect.hpp"
+#include "trace/hep_exporter.hpp"
 
 namespace perdure::app {
 
@@ -24,6 +25,7 @@ class Administration {
     const Config& config;
     admin::MethodTable& methods;
     const ConnectionsHost& connections;
+    const std::optional<trace::HepExporter>& hep;
     std::function<const edge::Supervisor*()> supervisor;  // null: not yet
     std::function<void(const std::string& method, Done done)> ask_engine;
     std::function<std::int64_t()> uptime_s;

@@ -221,6 +221,20 @@ Json addresses_json(const permissions::AddressList& addresses) {
   return list;
 }
 
+Json trusted_json(const permissions::TrustedList& trusted) {
+  Json list = Json::array();
+  for (const auto& row : trusted.rows())
+    list.push_back({{"source", row.source},
+                    {"transport", row.transport},
+                    {"from_pattern", row.from_pattern},
+                    {"uri_pattern", row.uri_pattern},
+                    {"tag", row.tag},
+                    {"priority", row.priority}});
+  return list;
+}
+
+}  // namespace
+
 Json services_json(const std::vector<Capabilities::Service>& services) {
   Json list = Json::array();
   for (const auto& [kind, name, counters] : services)
@@ -236,20 +250,6 @@ Json services_json(const std::vector<Capabilities::Service>& services) {
                     {"in_flight", counters.in_flight}});
   return list;
 }
-
-Json trusted_json(const permissions::TrustedList& trusted) {
-  Json list = Json::array();
-  for (const auto& row : trusted.rows())
-    list.push_back({{"source", row.source},
-                    {"transport", row.transport},
-                    {"from_pattern", row.from_pattern},
-                    {"uri_pattern", row.uri_pattern},
-                    {"tag", row.tag},
-                    {"priority", row.priority}});
-  return list;
-}
-
-}  // namespace
 
 void add_capability_methods(admin::MethodTable& methods, engine::Engine& engine, Capabilities& capabilities) {
   add_htable_methods(methods, engine, capabilities);

@@ -50,6 +50,7 @@ Server::Server(const Config& config, const std::string& text, const std::string&
                        .config = config_,
                        .methods = methods_,
                        .connections = connections_,
+                       .hep = hep_,
                        .supervisor = [this]() -> const edge::Supervisor* { return supervisor_ ? &*supervisor_ : nullptr; },
                        .ask_engine = [this](const std::string& method, Done done) { ask_engine(method, Json::array(), std::move(done)); },
                        .uptime_s = [this] { return uptime_s(); }}) {}

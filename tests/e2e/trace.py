@@ -168,6 +168,9 @@ def run(binary, transport):
             mine = [packet for packet in collector.packets if packet.get(17) == call_id.encode()]
             time.sleep(0.05)
         assert len(mine) == len(STORY) - 1, f"{len(mine)} packets at the collector"
+        metrics = server.command("rpc", "stats.metrics")[1]
+        assert int(float(re.search(r"(?m)^perdure_hep_packets_total (\S+)", metrics).group(1))) >= len(mine), metrics
+        assert re.search(r"(?m)^perdure_hep_lost_bytes_total 0\b", metrics)
         assert [packet[15].decode() for packet in mine] == [one["text"] for one in messages if one["kind"] != "start"]
         assert struct.unpack(">H", mine[0][7])[0] == caller.port and struct.unpack(">H", mine[0][8])[0] == server.port
         assert struct.unpack(">I", mine[0][12])[0] == 42 and mine[0][19] == b"node" and mine[0][11] == b"\x01"

@@ -90,6 +90,10 @@ const MetricInfo own[] = {
     {"perdure_service_waiting", gauge, "kind, name", "Requests that wait for their turn."},
     {"perdure_service_in_flight", gauge, "kind, name", "Requests that are under way."},
 
+    {"perdure_hep_packets_total", counter, "", "Messages that were sent to the collector of `trace.hep`."},
+    {"perdure_hep_lost_bytes_total", counter, "", "Of the messages for it, what was overwritten before it could be sent."},
+    {"perdure_hep_errors_total", counter, "", "Attempts to connect or send to it that failed."},
+
     {"perdure_admin_http_connections_total", counter, "", "Connections to the HTTP address of administration."},
     {"perdure_admin_http_requests_total", counter, "", "Requests there that were let in."},
     {"perdure_admin_http_refused_total", counter, "reason",

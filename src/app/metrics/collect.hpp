@@ -11,6 +11,7 @@
 #include "app/metrics/metric_set.hpp"
 #include "edge/supervisor.hpp"
 #include "metrics/region.hpp"
+#include "trace/hep_exporter.hpp"
 
 namespace perdure::app {
 
@@ -35,6 +36,7 @@ void collect_calls(MetricSet& set, const CallCounts& counts, const CallRatios& r
 void collect_supervisor(MetricSet& set, const edge::Supervisor& supervisor);
 void collect_connections(MetricSet& set, const ConnectionsHost& host);
 void collect_http(MetricSet& set, const admin::HttpCounters& counters);
+void collect_hep(MetricSet& set, const trace::HepExporter::Counters& counters);
 
 // In the engine: what only it knows. In no thread of a worker, and no worker waits for it.
 [[nodiscard]] admin::Json engine_gauges(EngineParts parts);

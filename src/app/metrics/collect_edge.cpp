@@ -96,4 +96,10 @@ void collect_http(MetricSet& set, const admin::HttpCounters& counters) {
   add("perdure_admin_http_refused_total", counters.timeouts, {{"reason", "timeout"}});
 }
 
+void collect_hep(MetricSet& set, const trace::HepExporter::Counters& counters) {
+  set.add("perdure_hep_packets_total", static_cast<double>(counters.sent));
+  set.add("perdure_hep_lost_bytes_total", static_cast<double>(counters.lost_bytes));
+  set.add("perdure_hep_errors_total", static_cast<double>(counters.errors));
+}
+
 }  // namespace perdure::app

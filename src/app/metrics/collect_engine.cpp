@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "app/capability_methods.hpp"
 #include "app/dns_methods.hpp"
 #include "app/metrics/collect.hpp"
 
@@ -26,21 +27,6 @@ Json tables(htable::Tables& all) {
     list.push_back(
         {{"name", table->name()}, {"entries", statistics.entries}, {"bytes", statistics.bytes}, {"refused", statistics.refused}});
   }
-  return list;
-}
-
-Json services(const Capabilities& capabilities) {
-  Json list = Json::array();
-  for (const auto& [kind, name, counters] : capabilities.services())
-    list.push_back({{"kind", kind},
-                    {"name", name},
-                    {"requests", counters.requests},
-                    {"errors", counters.errors},
-                    {"timeouts", counters.timeouts},
-                    {"overloads", counters.overloads},
-                    {"latency_us", counters.latency_us},
-                    {"waiting", counters.waiting},
-                    {"in_flight", counters.in_flight}});
   return list;
 }
 
@@ -90,7 +76,7 @@ Json engine_gauges(EngineParts parts) {
   return {{"store", {{"used", usage.used_bytes}, {"claimed", usage.claimed_bytes}, {"max", usage.max_bytes}}},
           {"destinations", destinations(parts.dispatcher)},
           {"tables", tables(parts.capabilities.tables())},
-          {"services", services(parts.capabilities)},
+          {"services", services_json(parts.capabilities.services())},
           {"dns", dns_statistics(parts.capabilities.resolver())}};
 }
 

@@ -27,7 +27,8 @@ const Option table[] = {
      "Room for the last messages, in shared memory that outlives engines: `perdure call CALL-ID` draws the ladder of a call from it, the "
      "death of an engine in its midst included, and `--pcap` writes it as a capture file. Credentials and media keys are masked before "
      "they "
-     "are written. \"0\": no message is kept, and what was kept goes. 64 MiB hold about 80,000 messages.",
+     "are written. \"0\": no message is kept, and what was kept goes. A message takes its size and 80 bytes; all of `bytes` is taken from "
+     "memory at the start.",
      SizeOption{[](Config& c) -> std::uint64_t& { return c.trace.bytes; }, 0, 16ULL << 30}},
     {"trace", "hep", R"("")",
      "A collector (Homer) that gets every message as HEPv3, credentials masked: \"udp:192.0.2.1:9060\" or \"tcp:192.0.2.1:9060\". Needs "
