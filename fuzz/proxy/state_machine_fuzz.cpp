@@ -205,7 +205,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.branches_max = callbacks & 32 ? 2 : 16;
   const auto persist = static_cast<proxy::Persist>(std::min(world_bits & 3, 2));
   const bool hostile = world_bits & 4, small = world_bits & 8;
-  World world(options, script, persist, small ? 160 * 1024 : 512 * 1024, !hostile && !script.is_stateless && !small);
+  World world(options, script, persist, small ? 56 * 1024 : 512 * 1024, !hostile && !script.is_stateless && !small);
   Player player(world, hostile);
   player.prepare(state);
   for (std::size_t i = 0; i < events_max && !input.empty(); ++i) player.event(input);

@@ -6,7 +6,7 @@
 namespace perdure::locate {
 namespace {
 
-constexpr std::size_t header_bytes = 12, aliases_max = 8, wire_name_max = 255;
+constexpr std::size_t aliases_max = 8, wire_name_max = 255;
 constexpr std::uint16_t type_cname = 5, type_soa = 6, class_in = 1;
 constexpr std::uint32_t ttl_max_s = 0x7FFF'FFFF;
 

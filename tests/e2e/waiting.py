@@ -4,7 +4,9 @@
 waiting.py BINARY LOAD [--calls N] [--rate N]
 """
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import socket
 import sys
@@ -27,6 +29,9 @@ class Passing:
         self.thread = threading.Thread(target=self._run)
 
     def _run(self):
+        # What is measured is the server, not how long this phone waits for a processor beside a hundred sessions of the database.
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -19)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
             phone.bind(("127.0.0.1", 0))
             phone.settimeout(5)
