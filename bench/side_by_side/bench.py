@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 
+import connections
 import measures
 import micro
+import observing
 import outage
 import page
 import summary
@@ -23,10 +25,12 @@ MEASURES = {
     "children": measures.children,
     "rates": measures.rates,
     "capacity": measures.capacity,
+    "connections": connections.connections,
     "workers": outage.workers,
     "state": outage.state,
     "attach": outage.attach,
     "pause": outage.pause,
+    "observing": observing.observing,
     "script": micro.script,
     "micro": micro.micro,
 }

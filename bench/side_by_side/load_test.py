@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""The generator against the floor: every call is good, the counts are right, and a floor that stands still shows.
+"""The generator against the floor: every call is good, the counts are right, and a floor that stands still shows. Over connections against
+Perdure, since the floor has none.
 
-load_test.py LOAD FLOOR
+load_test.py LOAD FLOOR PERDURE
 """
 import os
+import pathlib
 import signal
 import subprocess
 import sys
 import time
 
 import measure
+import servers
 
 
 def against_floor(load, floor, *options, during=None):
@@ -36,8 +39,8 @@ def answered(load, floor):
         expect(message, report["latency_us"][message]["count"], 500)
     if report["invite_retransmissions"] + report["other_retransmissions"] == 0:
         # INVITE, 180, 200, ACK, BYE, 200, and the 100 that only arrives.
-        expect("sent", report["datagrams_sent"], 6 * 600)
-        expect("received", report["datagrams_received"], 7 * 600)
+        expect("sent", report["messages_sent"], 6 * 600)
+        expect("received", report["messages_received"], 7 * 600)
 
 
 def cancelled(load, floor):
@@ -85,6 +88,22 @@ def opened(load, floor):
     expect("answered", report["latency_us"]["ok"]["count"], 0)
 
 
+def over_connections(load, perdure, transport):
+    with servers.Perdure(pathlib.Path(perdure).parent, transport=transport) as server:
+        options = ("--rate", 300, "--warmup", 0.2, "--seconds", 1, "--ring", 5, "--hold", 10)
+        report = measure.Load(load, server.port, server.first_port, "--transport", transport, "--connections", 7, *options).result()
+        rejected = measure.Load(load, server.port, server.first_port, "--transport", transport, "--connections", 7, *options, "--cancel", 100).result()
+    for each in (report, rejected):
+        for what in ("attempted", "good", "reached", "acknowledged"):
+            expect(what, each[what], 300)
+        for what in ("failed", "unexpected", "connections_closed"):
+            expect(what, each[what], 0)
+    expect("TLS", report["security"].startswith("TLSv1.3"), transport == "tls")
+    if report["other_retransmissions"] == 0:
+        expect("sent", report["messages_sent"], 6 * 360)
+        expect("received", report["messages_received"], 7 * 360)
+
+
 if __name__ == "__main__":
     binaries = sys.argv[1:3]
     answered(*binaries)
@@ -92,4 +111,6 @@ if __name__ == "__main__":
     stopped(*binaries)
     unanswered(binaries[0])
     opened(*binaries)
+    for transport in ("tcp", "tls"):
+        over_connections(binaries[0], sys.argv[3], transport)
     print("passed")

@@ -35,7 +35,7 @@ class Bench:
 
     def load(self, server, *options):
         """The generator around a server, on the other core."""
-        return measure.Load(self.binaries / "perdure_bench_load", server.port, server.first_port, "--ports", server.ports, *options, core=1)
+        return measure.Load(self.binaries / "perdure_bench_load", server.port, server.first_port, *server.load_options, *options, core=1)
 
     def wants(self, name, rate=None):
         return (not self.only_servers or name in self.only_servers) and (not self.only_rates or rate is None or rate in self.only_rates)
@@ -61,13 +61,13 @@ def calls_at(bench, server, rate, warmup, seconds, *options):
     report["rate"] = rate
     report["cpu_us"] = used["server_s"] * 1e6 / calls
     report["others"] = used["others"]
-    report["datagrams_per_call"] = (report["datagrams_sent"] + report["datagrams_received"]) / report["begun"]
+    report["datagrams_per_call"] = (report["messages_sent"] + report["messages_received"]) / report["begun"]
     report["holds"] = holds(report)
     return report
 
 
 def holds(report):
-    """More than 99.9 % good calls, less than 0.1 % retransmitted INVITEs."""
+    """More than 99.9 % good calls, less than 0.1 % retransmitted INVITEs; over connections, INVITEs without a response when they would be."""
     calls = report["attempted"]
     return report["good"] > 0.999 * calls and report["invite_retransmissions"] < 0.001 * calls
 
@@ -77,7 +77,7 @@ def line_of(name, report):
     return (
         f"{name:16} {report['rate']:6}/s  {report['cpu_us']:7.1f} us CPU/call  good {100 * report['good'] / report['attempted']:6.2f} %"
         f"  INVITE +{latency['p50']:.0f} us p50, {latency['p99']:.0f} p99, {latency['p999']:.0f} p99.9"
-        f"  {report['datagrams_per_call']:.2f} datagrams  generator {100 * report['generator_busy']:.0f} %" + ("" if report["holds"] else "  DOES NOT HOLD")
+        f"  {report['datagrams_per_call']:.2f} messages  generator {100 * report['generator_busy']:.0f} %" + ("" if report["holds"] else "  DOES NOT HOLD")
         + (f"  DISTURBED: others took {100 * report['others']:.0f} % of the machine" if report["others"] > DISTURBED else "")
     )
 
@@ -143,12 +143,12 @@ def capacity(bench):
     return found
 
 
-def search(bench, name, rate, step_s):
+def search(bench, name, rate, step_s, **options):
     """Goes up in one running server, so that it is warm at each step: by 4 % (quick: 8 %), in one leap while the core is far from full; where
     the first step does not hold, begins anew lower."""
     steps = []
     while rate > 100:
-        with bench.make(name) as server:
+        with bench.make(name, **options) as server:
             warmup = bench.steady_s(name)
             while True:
                 rate = round(rate, -2)

@@ -8,12 +8,17 @@ from summary import figure
 
 KERNEL = "Receiving and sending the datagrams of a call costs every server the same: the floor takes {floor:.0f} us of CPU per call at {rate:,}, Perdure {perdure:.0f} us, Kamailio {kamailio:.0f} us. "
 
+CONNECTIONS = "Each message goes through two processes, the edge that has the connections and the engine, and is copied into the ring and out of it; in exchange connections outlive the engine. "
+
 # What stands in the way of a target that is missed.
 LIMITS = {
     "cpu_kemi": KERNEL,
     "cpu_native": KERNEL,
     "capacity_kemi": KERNEL,
     "capacity_native": KERNEL,
+    "tcp_kemi": CONNECTIONS,
+    "tls_kemi": CONNECTIONS,
+    "ring_p99": "Edge and engine share one core here, so a message waits until the one is done with its batch before the other runs.",
     "floor": "Beside the kernel's part a call costs its parsing, the script, and the records of two transactions that stay for 32 seconds (the parts alone are below).",
     "persist_cpu": "Each change of a transaction is a commit to the store, with the messages that it needs.",
     "persist_p99": "Each change of a transaction is committed before the message that it justifies is sent.",
@@ -21,6 +26,9 @@ LIMITS = {
     "attach_100k": "Each record is read, and its timers and indexes are rebuilt.",
     "attach_1m": "Each record is read once.",
     "kill": "The next engine attaches all that is open before it reads the next datagram; here the transactions of the last 32 seconds, {recovered:,}.",
+    "scrape": "A scrape asks the engine for what only it knows, and writes {scrape_bytes:,} bytes of text; all calls of a second take {second_ms:.0f} ms of CPU at this rate.",
+    "message_ring": "Each message is copied once more, searched for credentials and written to memory that is in no cache: a call has 13.",
+    "hep": "The collector gets each message in a datagram of its own, so the kernel sends twice as many, and on loopback receives them in the same turn. Over TCP the export costs {hep_tcp:.0f} %.",
     "workers": "The kernel gives a datagram to a worker by its ports; one of a call of another worker is handed over, {handed:.0f} % of them here. A hand-over moves the message between the caches of two cores and may have to wake the other thread; and two workers that share the load get smaller batches.",
 }
 
@@ -34,6 +42,9 @@ def limit(results, key):
         "kamailio": next(iter(cpu.values())),
         "recovered": results.get("pause", {}).get("perdure_kill", {}).get("recovered", 0),
         "handed": 100 * results.get("workers", {}).get("2", {}).get("handed_over_share", 0),
+        "scrape_bytes": results.get("observing", {}).get("scrape", {}).get("bytes", 0),
+        "second_ms": results.get("observing", {}).get("scrape", {}).get("whole_ms", 0),
+        "hep_tcp": summary.hep_percent(results, "tcp") or 0,
     }
     return LIMITS[key].format(**known).strip()
 
@@ -118,6 +129,36 @@ The highest rate, in steps of {5 if results['quick'] else 15} seconds and about 
 """ + table(["", "calls/s", "CPU us/call there", "INVITE p99 us there", ""], named(rows))
 
 
+def connections_section(results):
+    text = """
+## Calls over TCP and TLS
+
+The same calls, 100 connections of callers and 100 of callees, all opened before the first call; a callee is called over the connection that it has opened. Steps of
+the capacity are as above, and an INVITE that has heard nothing for 500 ms, when it would be sent again over UDP, counts as one that is.
+"""
+    for transport, found in results["connections"].items():
+        rows = summary.connection_rows(results, transport)
+        if not rows:
+            continue
+        children = f", Kamailio with {found['children']['chosen']} reading process{'es' if found['children']['chosen'] != 1 else ''}" if "children" in found else ""
+        security = next(iter(next(iter(found["servers"].values()))["rates"].values())).get("security")
+        text += f"\nOver {transport.upper()}{f' ({security})' if security else ''}{children}:\n\n"
+        text += table(summary.connection_heads(results, transport), named(rows))
+    rows = []
+    for transport, found in results["connections"].items():
+        if ring := found.get("ring"):
+            for direction, what in (("inbound", "edge to engine"), ("outbound", "engine to edge")):
+                waits = ring[direction]
+                rows.append([f"{transport.upper()}, {what}", f"{ring['rate']:,.0f}", *(figure(waits[f"{quantile}_us"]) for quantile in ("p50", "p90", "p99"))])
+    if rows:
+        text += """
+A message of a connection passes through memory that edge and engine share (`perdure_ring_inbound_seconds`, `perdure_ring_outbound_seconds`). How long it waits there, at half of
+the capacity, edge and engine on the same core:
+
+""" + table(["", "calls/s", "p50 us", "p90 us", "p99 us"], rows)
+    return text
+
+
 def state_section(results):
     rows = [[name, figure(found["bytes"]), f"{found['calls']:,}"] for name, found in results.get("state", {}).items()]
     text = "\n## State of open calls\n\nMemory for each call that rings, with messages of 1 KiB and one branch.\n\n" + table(["", "bytes", "calls open"], named(rows))
@@ -163,6 +204,28 @@ are handed over to the other worker, because a call belongs to one worker and th
 """
 
 
+def observing_section(results):
+    found = results["observing"]
+    scrape, messages = found["scrape"], found["messages"]
+    names = {
+        "ring": '`[trace] bytes = "64MiB"`: the last messages are kept',
+        "hep_udp": "the same, and exported by HEP over UDP",
+        "hep_tcp": "the same, and exported by HEP over TCP",
+        "plain_again": "a second server without, for comparison",
+    }
+    rows = [["without", figure(messages["plain"]["cpu_us"]), ""]]
+    rows += [[text, figure(messages[name]["cpu_us"]), f"{messages[name]['percent']:+.1f} %"] for name, text in names.items()]
+    rows.append(["metrics scraped once a second", "", f"{scrape['percent']:+.1f} %"])
+    return f"""
+## What it costs to look
+
+At {found['rate']:,} calls per second, all processes of the server. Servers with and without the ring have their turns one after the other; for the metrics it is the same
+server, asked in every other interval of five seconds: {scrape['scrape_ms']:.1f} ms of the threads that answer for each scrape of {scrape['bytes']:,} bytes, {scrape['percent_of_core']:.2f} % of a core. The collector is on the same machine, so what
+it costs the kernel to receive is in it.
+
+""" + table(["", "CPU us/call", "more than without"], rows)
+
+
 def script_section(results):
     found = results["script"]
     return f"""
@@ -184,10 +247,10 @@ def micro_section(results):
 LEFT_OUT = """
 ## Not measured
 
-Registrations and upgrades of the running server are not there yet. TCP and TLS neither.
+Registrations, upgrades of the running server, and handshakes: all connections are open before a measurement begins.
 """
 
-SECTIONS = {"rates": rates_section, "capacity": capacity_section, "state": state_section, "pause": pause_section, "workers": workers_section, "script": script_section, "micro": micro_section}
+SECTIONS = {"rates": rates_section, "capacity": capacity_section, "connections": connections_section, "state": state_section, "pause": pause_section, "observing": observing_section, "workers": workers_section, "script": script_section, "micro": micro_section}
 
 
 def points(results, name, of_rate, of_step):

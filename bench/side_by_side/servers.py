@@ -18,6 +18,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parent / "scripts"
 # In the shape of Kamailio's own example for scripts.
 STOCK = pathlib.Path(__file__).resolve().parents[2] / "tests/compare/stock.lua"
 PORTS = 4  # of callers, and as many of callees
+CONNECTIONS = 100  # the same over TCP and TLS
 
 
 def options_request(port):
@@ -46,25 +47,40 @@ def wait_for_answer(port, timeout=20, interval=0.05):
     raise RuntimeError(f"no answer from udp:127.0.0.1:{port} in {timeout} s")
 
 
+def make_certificate(folder):
+    """certificate.pem and key.pem, of the kind that is quickest to make a handshake with."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=127.0.0.1 -keyout key.pem -out certificate.pem"
+    subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+
+
 class Server:
-    """A process in a temporary folder."""
+    """A process in a temporary folder. It listens on UDP, and on `transport` (tcp or tls) at the same port."""
 
     ports = PORTS
 
-    def __init__(self, cores="0"):
+    def __init__(self, cores="0", transport="udp"):
         self.cores = cores
+        self.transport = transport
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="perdure-bench-"))
         self.port = measure.free_port_range(1 + 2 * self.ports)
         self.first_port = self.port + 1
         self.process = None
+        if transport == "tls":
+            make_certificate(self.folder)
 
     @property
     def pid(self):
         return self.process.pid
 
+    @property
+    def load_options(self):
+        """Of the generator."""
+        return ("--ports", self.ports) if self.transport == "udp" else ("--transport", self.transport, "--connections", CONNECTIONS)
+
     def _spawn(self, *command):
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(["taskset", "-c", self.cores, *map(str, command)], stdout=self.log, stderr=self.log, start_new_session=True)
+        measure.prefer(self.process.pid)
         return self
 
     def start(self):
@@ -111,19 +127,21 @@ class Floor(Server):
 
 
 class Perdure(Server):
-    def __init__(self, binaries, cores="0", workers=1, persist="full", log_level="error", script=SCRIPTS / "route.lua"):
+    def __init__(self, binaries, cores="0", workers=1, persist="full", log_level="error", script=SCRIPTS / "route.lua", transport="udp"):
         if workers > 1:
             self.ports = 16  # the kernel chooses the worker by the ports
-        super().__init__(cores)
+        super().__init__(cores, transport)
         self.binary = binaries / "perdure"
         self.state = self.folder / "state"
         self.config = self.folder / "perdure.toml"
         self.live_folder = None
         shutil.copy(script, self.folder / "route.lua")
         alias = "" if script.parent == SCRIPTS else 'alias = ["example.org"]\n'
+        listen = ", ".join(f'"{each}:127.0.0.1:{self.port}"' for each in dict.fromkeys(("udp", transport)))
+        tls = '[tls]\ncertificates = ["certificate.pem"]\nprivate_keys = ["key.pem"]\n' if transport == "tls" else ""
         self.config.write_text(
-            f'listen = ["udp:127.0.0.1:{self.port}"]\nworkers = {workers}\nscript = "route.lua"\n{alias}[state]\ndirectory = "state"\n'
-            f'max_bytes = "8GiB"\npersist = "{persist}"\n[log]\nlevel = "{log_level}"\n'
+            f'listen = [{listen}]\nworkers = {workers}\nscript = "route.lua"\n{alias}[state]\ndirectory = "state"\n'
+            f'max_bytes = "8GiB"\npersist = "{persist}"\n[log]\nlevel = "{log_level}"\n{tls}'
         )
 
     def launch(self):
@@ -140,11 +158,18 @@ class Perdure(Server):
         found = re.search(r" (/\S+)/live\.store", pathlib.Path(f"/proc/{engine}/maps").read_text())
         self.live_folder = found and found.group(1)
 
-    def status(self):
-        done = subprocess.run([self.binary, "status", "--json", "-c", self.config], capture_output=True, text=True, timeout=30)
+    def ask(self, *command):
+        done = subprocess.run([self.binary, *command, "-c", self.config], capture_output=True, text=True, timeout=30)
         if done.returncode != 0:
-            raise RuntimeError(f"perdure status: {done.stderr}")
+            raise RuntimeError(f"perdure {' '.join(command)}: {done.stderr}")
         return json.loads(done.stdout)
+
+    def status(self):
+        return self.ask("status", "--json")
+
+    def latency(self):
+        """{what: {"buckets": [...], ...}}"""
+        return self.ask("rpc", "stats.latency")
 
     def settled_status(self, timeout=20):
         """The status when an engine is there."""
@@ -175,15 +200,36 @@ class Perdure(Server):
             shutil.rmtree(self.live_folder, ignore_errors=True)
 
 
-class Kamailio(Server):
-    """`language`: kemi (route.lua) or native (native.cfg)."""
+# Connections stay as long as the measurement. The cipher is what OpenSSL prefers at both ends, as in Perdure.
+KAMAILIO_STREAM = """listen={transport}:127.0.0.1:{port}
+tcp_children={children}
+tcp_connection_lifetime=3600
+tcp_max_connections=4096
+tls_max_connections=4096
+"""
+KAMAILIO_TLS = """loadmodule "tls.so"
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "{folder}/certificate.pem")
+modparam("tls", "private_key", "{folder}/key.pem")
+"""
 
-    def __init__(self, language, children, cores="0"):
-        super().__init__(cores)
+
+class Kamailio(Server):
+    """`language`: kemi (route.lua) or native (native.cfg). `children`: processes that receive, of UDP or of connections."""
+
+    def __init__(self, language, children, cores="0", transport="udp"):
+        super().__init__(cores, transport)
         self.config = self.folder / "kamailio.cfg"
         modules = next(pathlib.Path("/usr/lib").glob("*/kamailio/modules"))
         text = (SCRIPTS / "kamailio.cfg").read_text() + (SCRIPTS / f"{language}.cfg").read_text()
-        for word, value in {"CHILDREN": children, "PORT": self.port, "MODULES": f"{modules}/", "FOLDER": self.folder, "SCRIPT": SCRIPTS / "route.lua"}.items():
+        words = {"CHILDREN": children, "PORT": self.port, "MODULES": f"{modules}/", "FOLDER": self.folder, "SCRIPT": SCRIPTS / "route.lua", "STREAM": "disable_tcp=yes", "TLS": ""}
+        if transport != "udp":
+            words["CHILDREN"] = 1
+            words["STREAM"] = KAMAILIO_STREAM.format(transport=transport, port=self.port, children=children)
+        if transport == "tls":
+            words["STREAM"] = "enable_tls=yes\n" + words["STREAM"]
+            words["TLS"] = KAMAILIO_TLS.format(folder=self.folder)
+        for word, value in words.items():
             text = text.replace(f"@{word}@", str(value))
         self.config.write_text(text)
 

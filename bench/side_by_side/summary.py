@@ -56,6 +56,37 @@ def kill_wait_ms(results):
     return killed and max(killed["first_response_max_ms"], killed["message_max_ms"])
 
 
+def over(results, transport):
+    """What was measured over a transport of connections, {} if nothing was."""
+    return results.get("connections", {}).get(transport, {})
+
+
+def connections_times(results, transport, name):
+    servers = over(results, transport).get("servers", {})
+    return ratio(servers.get("perdure", {}).get("rate") or None, servers.get(name, {}).get("rate"))
+
+
+def ring_p99_us(results):
+    """The worse direction of the worse transport."""
+    rings = [over(results, transport)["ring"] for transport in ("tcp", "tls") if over(results, transport).get("ring")]
+    return max((ring[direction]["p99_us"] for ring in rings for direction in ("inbound", "outbound")), default=None)
+
+
+def observed(results, name):
+    """More CPU than without, in percent of that."""
+    return results.get("observing", {}).get("messages", {}).get(name, {}).get("percent")
+
+
+def message_ring_percent(results):
+    return observed(results, "ring")
+
+
+def hep_percent(results, transport="udp"):
+    """What the export costs beyond the ring that it reads."""
+    ring, both = observed(results, "ring"), observed(results, f"hep_{transport}")
+    return None if ring is None or both is None else both - ring
+
+
 def targets(results):
     """[(key, what, target, "most" or "least", value or None, unit)]."""
 
@@ -73,6 +104,9 @@ def targets(results):
         ("cpu_native", "CPU per call at 4,000 calls per second, part of that of Kamailio's native language", third, "most", against("kamailio_native"), ""),
         ("capacity_kemi", "capacity of one core, times that of Kamailio with the same Lua script", 3, "least", times("kamailio_kemi"), ""),
         ("capacity_native", "capacity of one core, times that of Kamailio's native language", 3, "least", times("kamailio_native"), ""),
+        ("tcp_kemi", "capacity over TCP, times that of Kamailio with the same Lua script", 1.5, "least", connections_times(results, "tcp", "kamailio_kemi"), ""),
+        ("tls_kemi", "capacity over TLS, times that of Kamailio with the same Lua script", 1.5, "least", connections_times(results, "tls", "kamailio_kemi"), ""),
+        ("ring_p99", "a message's wait in the ring between edge and engine, p99 at half of the capacity over TCP and TLS", 100, "most", ring_p99_us(results), "us"),
         ("floor", "CPU per call at 10,000 calls per second, times the floor", 2, "most", floor, ""),
         ("persist_cpu", "persist = full costs, of capacity (as CPU per call at 10,000 calls per second)", 3, "most", persist_cost_percent(results), "%"),
         ("persist_p99", "persist = full costs at p99 of an INVITE, at 4,000 calls per second", 5, "most", persist_p99_us(results), "us"),
@@ -81,6 +115,9 @@ def targets(results):
         ("attach_1m", "attach of 1,000,000 open transactions (the store alone)", 500, "most", attach_ms(results, 1000000), "ms"),
         ("kill", "longest wait of a caller over kill -9 at 1,000 calls per second", 50, "most", kill_wait_ms(results), "ms"),
         ("workers", "load of two workers, times that of one", 1.8, "least", results.get("workers", {}).get("speedup"), ""),
+        ("scrape", "scraping the metrics once a second, of the CPU at 2,000 calls per second", 1, "most", results.get("observing", {}).get("scrape", {}).get("percent"), "%"),
+        ("message_ring", "the ring of the last messages (`[trace] bytes`), of the CPU at 2,000 calls per second", 5, "most", message_ring_percent(results), "%"),
+        ("hep", "export by HEP over UDP, beside the ring, of the CPU at 2,000 calls per second", 5, "most", hep_percent(results), "%"),
     ]
 
 
@@ -115,7 +152,27 @@ def rate_rows(results):
     return rows
 
 
+def connection_rows(results, transport):
+    """[[server, CPU at each rate..., INVITE p99 at the last, capacity, note]]."""
+    rows = []
+    for name, found in over(results, transport).get("servers", {}).items():
+        reports = list(found["rates"].values())
+        row = [name, *(figure(report["cpu_us"]) if report["holds"] else "does not keep up" for report in reports), figure(reports[-1]["latency_us"]["invite"]["p99"])]
+        rows.append([*row, f"{found['rate']:,.0f}", "the generator was the limit" if found["generator_was_the_limit"] else ""])
+    return rows
+
+
+def connection_heads(results, transport):
+    rates = next(iter(over(results, transport)["servers"].values()))["rates"]
+    return ["", *(f"CPU us/call at {int(rate):,}" for rate in rates), "INVITE p99 us there", "capacity, calls/s", ""]
+
+
 RATE_HEADS = ["server", "calls/s", "CPU us/call", "of Perdure's", "INVITE p50 us", "p99", "p99.9", "datagrams/call", "turns"]
+
+
+def aligned(table):
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return ["  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in table]
 
 
 def terminal(results):
@@ -123,10 +180,13 @@ def terminal(results):
     parts = []
     rows = rate_rows(results)
     if rows:
-        table = [RATE_HEADS, *rows]
-        widths = [max(len(row[i]) for row in table) for i in range(len(RATE_HEADS))]
-        parts += ["  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))) for row in table]
-        parts.append("")
+        parts += [*aligned([RATE_HEADS, *rows]), ""]
+    for transport in results.get("connections", {}):
+        if rows := connection_rows(results, transport):
+            parts += [f"over {transport}", *aligned([connection_heads(results, transport), *rows]), ""]
+        if found := over(results, transport).get("ring"):
+            waits = (f"{direction} {figure(found[direction]['p50_us'])} us p50, {figure(found[direction]['p99_us'])} us p99" for direction in ("inbound", "outbound"))
+            parts += [f"ring over {transport} at {found['rate']:,.0f} calls per second: " + "; ".join(waits), ""]
     for name, found in results.get("capacity", {}).items():
         parts.append(f"capacity  {name:16} {found['rate']:,.0f} calls per second" + ("  (the generator was the limit)" if found["generator_was_the_limit"] else ""))
     if layer := results.get("script"):

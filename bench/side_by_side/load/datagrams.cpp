@@ -25,7 +25,7 @@ void fail(std::string_view what) {
 
 Datagrams::Batch::Batch() {
   for (std::size_t i = 0; i < batch_size; ++i) {
-    vectors[i] = {bytes[i].data(), datagram_bytes_max};
+    vectors[i] = {bytes[i].data(), message_bytes_max};
     headers[i].msg_hdr.msg_iov = &vectors[i];
     headers[i].msg_hdr.msg_iovlen = 1;
   }
@@ -65,11 +65,11 @@ std::span<const std::string_view> Datagrams::receive() {
 void Datagrams::queue(std::size_t size, std::uint64_t* sent) {
   out_->vectors[queued_].iov_len = size;
   stamps_[queued_] = sent;
-  if (++queued_ == batch_size) flush();
+  if (++queued_ == batch_size) (void)flush();
 }
 
-void Datagrams::flush() {
-  if (queued_ == 0) return;
+bool Datagrams::flush() {
+  if (queued_ == 0) return true;
   const std::uint64_t now = now_ns();
   for (std::size_t i = 0; i < queued_; ++i)
     if (stamps_[i] != nullptr) *stamps_[i] = now;
@@ -84,6 +84,7 @@ void Datagrams::flush() {
   }
   sent_ += at;
   queued_ = 0;
+  return true;
 }
 
 }  // namespace perdure::bench

@@ -5,47 +5,27 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cstdint>
 #include <memory>
-#include <span>
-#include <string_view>
+
+#include "channel.hpp"
 
 namespace perdure::bench {
 
-constexpr std::size_t batch_size = 32;
-constexpr std::size_t datagram_bytes_max = 4096;
-
-// CLOCK_MONOTONIC.
-[[nodiscard]] std::uint64_t now_ns();
-
-// Prints the text and ends the process with status 2.
-[[noreturn]] void fail(std::string_view what);
-
-class Datagrams {
+class Datagrams final : public Channel {
  public:
   // Bound to 127.0.0.1:port and connected to 127.0.0.1:peer_port.
   Datagrams(std::uint16_t port, std::uint16_t peer_port);
-  ~Datagrams();
-  Datagrams(const Datagrams&) = delete;
-  Datagrams& operator=(const Datagrams&) = delete;
+  ~Datagrams() override;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
-
-  // What is there, at most a batch; the texts are valid until the next call. Does not wait.
-  std::span<const std::string_view> receive();
-
-  // Room for the next datagram, datagram_bytes_max bytes. Followed by queue().
-  [[nodiscard]] char* room() { return out_->bytes[queued_].data(); }
-  // `sent`, if given, becomes the time at which the batch went to the kernel.
-  void queue(std::size_t size, std::uint64_t* sent = nullptr);
-  void flush();
-
-  [[nodiscard]] std::uint64_t received() const { return received_; }
-  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  [[nodiscard]] std::uint16_t port() const override { return port_; }
+  std::span<const std::string_view> receive() override;
+  [[nodiscard]] char* room() override { return out_->bytes[queued_].data(); }
+  void queue(std::size_t size, std::uint64_t* sent) override;
+  bool flush() override;
 
  private:
   struct Batch {
-    std::array<std::array<char, datagram_bytes_max>, batch_size> bytes;
+    std::array<std::array<char, message_bytes_max>, batch_size> bytes;
     std::array<iovec, batch_size> vectors{};
     std::array<mmsghdr, batch_size> headers{};
     Batch();
@@ -57,7 +37,6 @@ class Datagrams {
   std::array<std::string_view, batch_size> texts_{};
   std::array<std::uint64_t*, batch_size> stamps_{};
   std::size_t queued_ = 0;
-  std::uint64_t received_ = 0, sent_ = 0;
 };
 
 }  // namespace perdure::bench

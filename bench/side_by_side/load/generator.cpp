@@ -1,12 +1,18 @@
 #include "generator.hpp"
 
 #include <fmt/format.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <ctime>
 #include <random>
+#include <utility>
+
+#include "datagrams.hpp"
 
 namespace perdure::bench {
 namespace {
@@ -28,17 +34,15 @@ std::uint32_t slots_for(const GeneratorOptions& options) {
 
 }  // namespace
 
-Generator::Line::Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port, std::string_view run)
-    : caller(caller_port, proxy_port), callee(callee_port, proxy_port), messages(caller_port, callee_port, run) {}
+Generator::Line::Line(Transport transport, std::unique_ptr<Channel> caller_end, std::unique_ptr<Channel> callee_end, std::string_view run)
+    : caller(std::move(caller_end)), callee(std::move(callee_end)), messages(transport, caller->port(), callee->port(), run) {}
 
 Generator::Generator(const GeneratorOptions& options)
     : options_(options),
       // "x": no digit of a number of a call, so that a number ends here.
       run_(fmt::format("x{:07x}", std::random_device{}() & 0xFFFFFFFU)),
       mask_(slots_for(options) - 1) {
-  for (unsigned i = 0; i < options.ports; ++i)
-    lines_.push_back(std::make_unique<Line>(static_cast<std::uint16_t>(options.first_port + i),
-                                            static_cast<std::uint16_t>(options.first_port + options.ports + i), options.proxy_port, run_));
+  open_lines();
   calls_ = std::make_unique_for_overwrite<Call[]>(mask_ + 1);
   for (unsigned i = 0; i < doublings; ++i) lanes_.emplace_back(t1_ns << i);
   lanes_.emplace_back(from_ms(options.ring_ms));
@@ -47,6 +51,39 @@ Generator::Generator(const GeneratorOptions& options)
   warmup_calls_ = static_cast<std::uint64_t>(options.rate * options.warmup_s);
   total_ = options.open != 0 ? options.open : warmup_calls_ + static_cast<std::uint64_t>(std::llround(options.rate * options.seconds));
   if (options.open != 0) warmup_calls_ = 0;
+}
+
+Generator::~Generator() {
+  if (epoll_ >= 0) ::close(epoll_);
+}
+
+void Generator::open_lines() {
+  if (options_.transport == Transport::Udp) {
+    for (unsigned i = 0; i < options_.lines; ++i) {
+      const auto port = static_cast<std::uint16_t>(options_.first_port + i),
+                 callee_port = static_cast<std::uint16_t>(port + options_.lines);
+      lines_.push_back(std::make_unique<Line>(options_.transport, std::make_unique<Datagrams>(port, options_.proxy_port),
+                                              std::make_unique<Datagrams>(callee_port, options_.proxy_port), run_));
+    }
+    return;
+  }
+  if (options_.transport == Transport::Tls) tls_ = std::make_unique<TlsClient>();
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  for (unsigned i = 0; i < options_.lines; ++i) {
+    auto caller = std::make_unique<Connection>(options_.proxy_port, tls_.get()),
+         callee = std::make_unique<Connection>(options_.proxy_port, tls_.get());
+    report_.security = caller->security();
+    watch(*caller, i, false);
+    watch(*callee, i, true);
+    lines_.push_back(std::make_unique<Line>(options_.transport, std::move(caller), std::move(callee), run_));
+  }
+}
+
+void Generator::watch(Connection& connection, std::size_t line, bool of_callee) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = 2 * line + (of_callee ? 1 : 0);
+  (void)::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.descriptor(), &event);
 }
 
 Call* Generator::find(std::uint32_t number) {
@@ -89,37 +126,74 @@ void Generator::finish(Call& call, bool good) {
   if (call.measured) ++(good ? report_.good : report_.failed);
 }
 
+void Generator::queue(Channel& channel, std::size_t size, std::uint64_t* sent) {
+  channel.queue(size, sent);
+  if (!std::exchange(channel.unflushed, true)) unflushed_.push_back(&channel);
+}
+
+// What the kernel does not take now is tried again in the next turn.
 void Generator::flush() {
+  std::erase_if(unflushed_, [](Channel* channel) {
+    const bool done = channel->flush();
+    channel->unflushed = !done;
+    return done;
+  });
+}
+
+bool Generator::receive_from_caller(Line& line) {
+  const auto texts = line.caller->receive();
+  if (texts.empty()) return false;
+  const std::uint64_t now = now_ns();
+  if (watching_) report_.gap_max_ns = std::max(report_.gap_max_ns, now - last_response_);
+  last_response_ = now;
+  for (const auto text : texts) on_response(text, now);
+  flush();
+  return true;
+}
+
+bool Generator::receive_from_callee(Line& line) {
+  const auto texts = line.callee->receive();
+  if (texts.empty()) return false;
+  const std::uint64_t now = now_ns();
+  for (const auto text : texts) on_request(line, text, now);
+  flush();
+  return true;
+}
+
+bool Generator::receive_datagrams() {
+  bool something = false;
   for (auto& line : lines_) {
-    line->caller.flush();
-    line->callee.flush();
+    something = receive_from_caller(*line) || something;
+    something = receive_from_callee(*line) || something;
   }
+  return something;
+}
+
+bool Generator::receive_from_connections() {
+  std::array<epoll_event, 256> events;
+  const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const auto which = events[static_cast<std::size_t>(i)].data.u64;
+    Line& line = *lines_[which / 2];
+    auto& connection = static_cast<Connection&>(which % 2 == 0 ? *line.caller : *line.callee);
+    do {
+      (void)(which % 2 == 0 ? receive_from_caller(line) : receive_from_callee(line));
+    } while (connection.has_more());
+    if (!connection.is_closed()) continue;
+    ++report_.connections_closed;
+    (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.descriptor(), nullptr);
+  }
+  return count > 0;
 }
 
 bool Generator::turn(std::uint64_t now) {
   const auto before = begun_;
   begin_calls(now);
-  bool something = begun_ != before;
   flush();
-  for (auto& line : lines_) {
-    if (const auto texts = line->caller.receive(); !texts.empty()) {
-      something = true;
-      now = now_ns();
-      if (watching_) report_.gap_max_ns = std::max(report_.gap_max_ns, now - last_response_);
-      last_response_ = now;
-      for (const auto text : texts) on_response(text, now);
-      line->caller.flush();
-    }
-    if (const auto texts = line->callee.receive(); !texts.empty()) {
-      something = true;
-      now = now_ns();
-      for (const auto text : texts) on_request(*line, text, now);
-      line->callee.flush();
-    }
-  }
-  on_timers(now);
+  const bool received = options_.transport == Transport::Udp ? receive_datagrams() : receive_from_connections();
+  on_timers(received ? now_ns() : now);
   flush();
-  return something;
+  return received || begun_ != before;
 }
 
 void Generator::rest(bool something) const {
@@ -165,8 +239,8 @@ const GeneratorReport& Generator::report() {
   report_.invite_bytes = lines_.front()->messages.invite.size();
   report_.sent = report_.received = 0;
   for (const auto& line : lines_) {
-    report_.sent += line->caller.sent() + line->callee.sent();
-    report_.received += line->caller.received() + line->callee.received();
+    report_.sent += line->caller->sent() + line->callee->sent();
+    report_.received += line->caller->received() + line->callee->received();
   }
   if (options_.open != 0) report_.good = ringing_;
   report_.failed = report_.attempted - report_.good;

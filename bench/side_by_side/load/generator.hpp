@@ -9,16 +9,19 @@
 #include <vector>
 
 #include "call.hpp"
-#include "datagrams.hpp"
+#include "channel.hpp"
+#include "connection.hpp"
 #include "histogram.hpp"
 #include "messages.hpp"
 
 namespace perdure::bench {
 
 struct GeneratorOptions {
-  std::uint16_t proxy_port = 0, first_port = 0;
-  unsigned ports = 4;  // of callers, and as many of callees
-  double rate = 100;   // calls per second
+  Transport transport = Transport::Udp;
+  std::uint16_t proxy_port = 0;
+  std::uint16_t first_port = 0;  // of UDP sockets
+  unsigned lines = 4;            // sockets or connections of callers, and as many of callees
+  double rate = 100;             // calls per second
   double warmup_s = 1, seconds = 5, grace_s = 5;
   double ring_ms = 0, hold_ms = 0;
   unsigned cancel_percent = 0;
@@ -26,11 +29,14 @@ struct GeneratorOptions {
   std::uint32_t open = 0;    // so many calls that ring and never end, instead of answered ones
 };
 
-// Counters are those of calls that began after the warm-up, but for datagrams.
+// Counters are those of calls that began after the warm-up, but for messages.
 struct GeneratorReport {
   std::uint64_t attempted = 0, good = 0, failed = 0, reached = 0, acknowledged = 0, unexpected = 0;
+  // Over connections no INVITE is sent again, but those that had no response within T1 are counted all the same.
   std::uint64_t invite_retransmissions = 0, calls_retransmitted = 0, other_retransmissions = 0;
-  std::uint64_t received = 0, sent = 0;  // datagrams, warm-up included
+  std::uint64_t received = 0, sent = 0;  // messages, warm-up included
+  std::uint64_t connections_closed = 0;  // by the proxy
+  std::string security;                  // of the first connection: version and cipher
   std::uint64_t invite_bytes = 0;
   std::uint64_t begun = 0;                             // calls, warm-up included
   std::uint64_t gap_max_ns = 0;                        // longest time without any response to a caller
@@ -43,7 +49,9 @@ struct GeneratorReport {
 
 class Generator {
  public:
+  // Opens the connections, if it is to have some.
   explicit Generator(const GeneratorOptions& options);
+  ~Generator();
 
   // Calls for that long and waits for their end, at most for the grace. `measuring` is called when the warm-up ends and, with false, when
   // the last call has begun. With `open`: returns when all ring.
@@ -55,12 +63,13 @@ class Generator {
 
  private:
   struct Line {
-    Line(std::uint16_t caller_port, std::uint16_t callee_port, std::uint16_t proxy_port, std::string_view run);
-    Datagrams caller, callee;
+    Line(Transport transport, std::unique_ptr<Channel> caller_end, std::unique_ptr<Channel> callee_end, std::string_view run);
+    std::unique_ptr<Channel> caller, callee;
     Messages messages;
   };
 
   [[nodiscard]] Call* find(std::uint32_t number);
+  [[nodiscard]] bool reliable() const { return options_.transport != Transport::Udp; }
   [[nodiscard]] Line& line_of(const Call& call) { return *lines_[call.number % lines_.size()]; }
   // Sleeps when there was nothing to do, if it is to.
   void rest(bool something) const;
@@ -68,6 +77,13 @@ class Generator {
   void begin_calls(std::uint64_t now);
   void begin_call(std::uint64_t due);
   void finish(Call& call, bool good);
+  void open_lines();
+  void watch(Connection& connection, std::size_t line, bool of_callee);
+  [[nodiscard]] bool receive_datagrams();
+  [[nodiscard]] bool receive_from_connections();
+  [[nodiscard]] bool receive_from_caller(Line& line);
+  [[nodiscard]] bool receive_from_callee(Line& line);
+  void queue(Channel& channel, std::size_t size, std::uint64_t* sent = nullptr);
   void flush();
 
   // generator_messages.cpp
@@ -89,6 +105,9 @@ class Generator {
 
   GeneratorOptions options_;
   std::string run_;  // in all names of this run
+  std::unique_ptr<TlsClient> tls_;
+  int epoll_ = -1;                   // of connections
+  std::vector<Channel*> unflushed_;  // have something to send
   std::vector<std::unique_ptr<Line>> lines_;
   std::unique_ptr<Call[]> calls_;
   std::uint32_t mask_;

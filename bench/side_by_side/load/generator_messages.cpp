@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::size_t lane_ring = 6, lane_hold = 7;
 // RFC 3261 17.1.1.2: Timer A doubles until 32 s; 17.1.2.2 and 13.3.1.4: the others double up to T2, 4 s.
+// Over a connection the other timers of transactions are not started, and that of the INVITE only counts; a 2xx to an INVITE is repeated
+// all the same.
 constexpr std::uint8_t lane_t2 = 3, invite_rounds = 6, other_rounds = 10;
 
 void count_status(GeneratorReport& report, int status) {
@@ -19,31 +21,31 @@ void count_status(GeneratorReport& report, int status) {
 }  // namespace
 
 void Generator::send_request(const Call& call, const Pattern& pattern, std::uint64_t* sent) {
-  Datagrams& socket = line_of(call).caller;
-  char* const begin = socket.room();
-  socket.queue(static_cast<std::size_t>(pattern.write(begin, call.number) - begin), sent);
+  Channel& channel = *line_of(call).caller;
+  char* const begin = channel.room();
+  queue(channel, static_cast<std::size_t>(pattern.write(begin, call.number) - begin), sent);
 }
 
 void Generator::send_in_dialog(const Call& call, const Pattern& head, const Pattern& tail, std::uint64_t* sent) {
-  Datagrams& socket = line_of(call).caller;
-  char* const begin = socket.room();
+  Channel& channel = *line_of(call).caller;
+  char* const begin = channel.room();
   char* end = append(head.write(begin, call.number), {call.route.data(), call.route_bytes});
   end = tail.write(end, call.number);
-  socket.queue(static_cast<std::size_t>(end - begin), sent);
+  queue(channel, static_cast<std::size_t>(end - begin), sent);
 }
 
 void Generator::send_answer(const Call& call, std::string_view status, const Pattern& tail, std::uint64_t* sent) {
-  Datagrams& socket = line_of(call).callee;
-  char* const begin = socket.room();
+  Channel& channel = *line_of(call).callee;
+  char* const begin = channel.room();
   char* const end = tail.write(append(append(begin, status), {call.headers.data(), call.header_bytes}), call.number);
-  socket.queue(static_cast<std::size_t>(end - begin), sent);
+  queue(channel, static_cast<std::size_t>(end - begin), sent);
 }
 
 void Generator::respond(Line& line, std::string_view request, std::uint32_t call, std::string_view status) {
-  char* const begin = line.callee.room();
+  char* const begin = line.callee->room();
   char* out = append(begin, status);
-  out += copy_headers(request, call, out, datagram_bytes_max - 200);
-  line.callee.queue(static_cast<std::size_t>(append(out, "Content-Length: 0\r\n\r\n") - begin));
+  out += copy_headers(request, call, out, message_bytes_max - 200);
+  queue(*line.callee, static_cast<std::size_t>(append(out, "Content-Length: 0\r\n\r\n") - begin));
 }
 
 void Generator::on_response(std::string_view text, std::uint64_t now) {
@@ -75,7 +77,7 @@ void Generator::on_invite_response(Call& call, int status, std::string_view text
     } else if (call.cancelled) {
       call.caller = Caller::Cancelling;
       send_request(call, line_of(call).messages.cancel);
-      lanes_[0].start(now, call.number, TimerKind::Cancel, 0);
+      if (!reliable()) lanes_[0].start(now, call.number, TimerKind::Cancel, 0);
     }
     return;
   }
@@ -109,7 +111,7 @@ void Generator::send_bye(Call& call, std::uint64_t now) {
   const Messages& messages = line_of(call).messages;
   call.caller = Caller::Ending;
   send_in_dialog(call, messages.bye_head, messages.bye_tail, &call.bye_sent);
-  lanes_[0].start(now, call.number, TimerKind::Bye, 0);
+  if (!reliable()) lanes_[0].start(now, call.number, TimerKind::Bye, 0);
 }
 
 void Generator::on_request(Line& line, std::string_view text, std::uint64_t now) {
@@ -134,7 +136,7 @@ void Generator::on_request(Line& line, std::string_view text, std::uint64_t now)
       if (call->callee != Callee::Ringing) return;
       call->callee = Callee::Rejected;
       send_answer(*call, "SIP/2.0 487 Request Terminated\r\n", line.messages.ringing_tail);
-      lanes_[0].start(now, call->number, TimerKind::Reject, 0);
+      if (!reliable()) lanes_[0].start(now, call->number, TimerKind::Reject, 0);
       return;
     default:
       ++report_.unexpected;
@@ -189,6 +191,7 @@ void Generator::on_timer(const Timer& timer, std::uint64_t now) {
       return;
     case TimerKind::Invite:
       if (call->caller != Caller::Calling) return;
+      if (reliable()) return count_retransmission(*call, timer.kind);
       send_request(*call, messages.invite);
       break;
     case TimerKind::Cancel:

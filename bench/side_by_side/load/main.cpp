@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "generator.hpp"
@@ -33,8 +34,10 @@ nlohmann::json json_of(const GeneratorReport& report) {
           {"other_retransmissions", report.other_retransmissions},
           {"begun", report.begun},
           {"invite_bytes", report.invite_bytes},
-          {"datagrams_sent", report.sent},
-          {"datagrams_received", report.received},
+          {"messages_sent", report.sent},
+          {"messages_received", report.received},
+          {"connections_closed", report.connections_closed},
+          {"security", report.security},
           {"gap_max_ms", static_cast<double>(report.gap_max_ns) / 1e6},
           {"late_max_ms", static_cast<double>(report.late_max_ns) / 1e6},
           {"generator_busy", report.busy_share},
@@ -60,11 +63,16 @@ void say(std::string_view line) {
 int main(int argc, char** argv) {
   GeneratorOptions options;
   CLI::App app{"SIP callers and callees around a proxy, calls at a fixed rate"};
-  app.add_option("--proxy", options.proxy_port, "UDP port of the proxy on 127.0.0.1")->required();
-  app.add_option("--first-port", options.first_port, "first of the ports of callers; those of callees follow")
-      ->required()
+  const std::map<std::string, Transport> transports{{"udp", Transport::Udp}, {"tcp", Transport::Tcp}, {"tls", Transport::Tls}};
+  unsigned ports = 4, connections = 100;
+  app.add_option("--transport", options.transport, "udp, tcp or tls")->transform(CLI::Transformer(transports));
+  app.add_option("--proxy", options.proxy_port, "port of the proxy on 127.0.0.1")->required();
+  app.add_option("--first-port", options.first_port, "udp: first of the ports of callers; those of callees follow")
       ->check(CLI::Range(10000, 65000));
-  app.add_option("--ports", options.ports, "how many ports callers have, and callees")->check(CLI::Range(1, 64));
+  app.add_option("--ports", ports, "udp: how many ports callers have, and callees")->check(CLI::Range(1, 64));
+  app.add_option("--connections", connections,
+                 "tcp, tls: how many connections callers have, and callees; all are opened before the first call")
+      ->check(CLI::Range(1, 10000));
   app.add_option("--rate", options.rate, "calls per second")->check(CLI::PositiveNumber);
   app.add_option("--warmup", options.warmup_s, "seconds of calls that are not counted");
   app.add_option("--seconds", options.seconds, "seconds of calls that are counted");
@@ -75,6 +83,9 @@ int main(int argc, char** argv) {
   app.add_option("--idle-sleep", options.idle_sleep_us, "us to sleep when there is nothing to do, for a core that is shared; 0: never");
   app.add_option("--open", options.open, "open so many calls that ring until SIGTERM, instead");
   CLI11_PARSE(app, argc, argv);
+  options.lines = options.transport == Transport::Udp ? ports : connections;
+  if (options.transport == Transport::Udp && options.first_port == 0) fail("--first-port is missing");
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without asking for none
 
   Generator generator(options);
   generator.run([](bool begins) { say(begins ? "measuring" : "measured"); });

@@ -27,13 +27,14 @@ struct Request {
 };
 
 struct Ends {
+  std::string_view protocol, parameter;  // of Via; of URIs
   std::uint16_t caller, callee;
   std::string_view run;
 };
 
 Request make(std::string_view method, char branch, int cseq, std::string_view to_tag, const Ends& ends, std::string_view rest) {
-  return {fmt::format("{} sip:b########{}@127.0.0.1:{} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{}{}########{}{};rport\r\n", method, ends.run,
-                      ends.callee, ends.caller, branch_mark, ends.run, branch),
+  return {fmt::format("{} sip:b########{}@127.0.0.1:{}{} SIP/2.0\r\nVia: SIP/2.0/{} 127.0.0.1:{}{}########{}{};rport\r\n", method, ends.run,
+                      ends.callee, ends.parameter, ends.protocol, ends.caller, branch_mark, ends.run, branch),
           fmt::format("Max-Forwards: 70\r\nFrom: \"Alice\" <sip:alice@example.org>;tag=a########\r\nTo: <sip:bob@example.org>{}\r\n"
                       "Call-ID: ########{}@127.0.0.1\r\nCSeq: {} {}\r\n{}",
                       to_tag, ends.run, cseq, method, rest)};
@@ -149,9 +150,11 @@ char* Pattern::write(char* out, std::uint32_t call) const {
   return out + text_.size();
 }
 
-Messages::Messages(std::uint16_t caller, std::uint16_t callee, std::string_view run) {
-  const Ends ends{caller, callee, run};
-  const std::string contact = fmt::format("Contact: <sip:alice@127.0.0.1:{}>\r\n", caller);
+Messages::Messages(Transport transport, std::uint16_t caller, std::uint16_t callee, std::string_view run) {
+  constexpr std::string_view protocols[] = {"UDP", "TCP", "TLS"}, parameters[] = {"", ";transport=tcp", ";transport=tls"};
+  const auto which = static_cast<std::size_t>(transport);
+  const Ends ends{protocols[which], parameters[which], caller, callee, run};
+  const std::string contact = fmt::format("Contact: <sip:alice@127.0.0.1:{}{}>\r\n", caller, ends.parameter);
   const std::string offer = session_description(20000), no_body = "Content-Length: 0\r\n\r\n";
   const std::string features =
       "User-Agent: Bench phone\r\nAllow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, REFER, NOTIFY\r\n"
@@ -170,7 +173,7 @@ Messages::Messages(std::uint16_t caller, std::uint16_t callee, std::string_view 
   const Request bye = make("BYE", 'b', 2, tag, ends, contact + "User-Agent: Bench phone\r\n" + no_body);
   ack_head = Pattern(ack.head), ack_tail = Pattern(ack.tail);
   bye_head = Pattern(bye.head), bye_tail = Pattern(bye.tail);
-  const std::string callee_contact = fmt::format("Contact: <sip:b########{}@127.0.0.1:{}>\r\n", run, callee);
+  const std::string callee_contact = fmt::format("Contact: <sip:b########{}@127.0.0.1:{}{}>\r\n", run, callee, ends.parameter);
   ringing_tail = Pattern(callee_contact + no_body);
   ok_tail = Pattern(callee_contact + features + with_body(session_description(30000)));
 }

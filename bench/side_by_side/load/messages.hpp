@@ -9,6 +9,8 @@
 
 namespace perdure::bench {
 
+enum class Transport : std::uint8_t { Udp, Tcp, Tls };
+
 // What the topmost Via of a response, which is the caller's own, tells about it.
 struct ResponseKey {
   std::uint32_t call = 0;
@@ -51,10 +53,10 @@ class Pattern {
   std::vector<std::size_t> places_;
 };
 
-// The messages between one port of callers and one of callees.
+// The messages between one port of callers and one of callees, or two connections by their local ports.
 struct Messages {
   // `run`: eight characters of a token.
-  Messages(std::uint16_t caller_port, std::uint16_t callee_port, std::string_view run);
+  Messages(Transport transport, std::uint16_t caller_port, std::uint16_t callee_port, std::string_view run);
 
   Pattern invite, cancel, reject_ack;
   // ACK to a 2xx and BYE: the Route lines go between head and tail.
