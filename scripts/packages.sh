@@ -4,13 +4,15 @@ packages_build=(
   build-essential ca-certificates ccache cmake git ninja-build pkg-config python3
   libboost1.81-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libhiredis-dev libjansson-dev libluajit-5.1-dev libncurses-dev libpcre2-dev libpq-dev libsoci-dev libspdlog-dev libsqlite3-dev libssl-dev libsystemd-dev libtomlplusplus-dev libxxhash-dev nlohmann-json3-dev prometheus-cpp-dev
 )
-packages_test=(libgtest-dev libgmock-dev mariadb-server nsd openssl postgresql redis-server sip-tester tmux tshark)
+packages_test=(baresip-core libgtest-dev libgmock-dev linphone-cli mariadb-server nodejs nsd openssl postgresql redis-server sip-tester tmux tshark)
+# Node.js of another origin than Debian brings its npm along, and Debian's cannot be installed beside it.
+command -v npm >/dev/null || packages_test+=(npm)
 packages_demo=(sip-tester)
 packages_lint=(clang-format clang-tidy)
 packages_fuzz=(clang-19 libclang-rt-19-dev llvm-19)
 packages_coverage=(clang-19 libclang-rt-19-dev llvm-19)
 packages_valgrind=(valgrind)
-packages_bench=(kamailio kamailio-lua-modules libbenchmark-dev)
+packages_bench=(kamailio kamailio-lua-modules kamailio-tls-modules libbenchmark-dev openssl)
 packages_compare=(kamailio kamailio-lua-modules sip-tester)
 packages_fresh=(debootstrap)
 

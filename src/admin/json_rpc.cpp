@@ -75,6 +75,11 @@ void MethodTable::add(std::string name, Handler handler) {
 }
 
 void MethodTable::add_late(std::string name, LateHandler handler) {
+  add_for_caller(std::move(name),
+                 [handler = std::move(handler)](Json params, Done done, const Caller&) { handler(std::move(params), std::move(done)); });
+}
+
+void MethodTable::add_for_caller(std::string name, CallerHandler handler) {
   methods_.insert_or_assign(std::move(name), std::move(handler));
 }
 
@@ -83,16 +88,16 @@ void MethodTable::set_audit(std::function<bool(const std::string& method)> wante
   audit_ = std::move(audit);
 }
 
-void MethodTable::call(const std::string& method, Json params, Done done, const std::string& caller) const {
+void MethodTable::call(const std::string& method, Json params, Done done, const Caller& caller) const {
   if (audit_ && audit_wanted_(method))
-    done = [audit = audit_, caller, method, params, done = std::move(done)](RpcResult result) {
-      audit(caller, method, params, result);
+    done = [audit = audit_, name = caller.name, method, params, done = std::move(done)](RpcResult result) {
+      audit(name, method, params, result);
       done(std::move(result));
     };
   const auto once = std::make_shared<Once>(std::move(done));
   const Done give = [once](RpcResult result) { once->give(std::move(result)); };
   try {
-    if (const auto found = methods_.find(method); found != methods_.end()) return found->second(std::move(params), give);
+    if (const auto found = methods_.find(method); found != methods_.end()) return found->second(std::move(params), give, caller);
     if (other_) return other_(method, std::move(params), give);
     give(rpc_fail(fmt::format("there is no method '{}'", method), rpc_code::method_not_found));
   } catch (const Json::exception& error) {  // a parameter of another type than the handler asked for
@@ -103,7 +108,7 @@ void MethodTable::call(const std::string& method, Json params, Done done, const 
 }
 
 // `done` gets a discarded value for a notification.
-void MethodTable::handle(const Json& request, std::function<void(Json)> done, const std::string& caller) const {
+void MethodTable::handle(const Json& request, std::function<void(Json)> done, const Caller& caller) const {
   if (const auto fault = fault_of(request); !fault.empty()) return done(make_error({rpc_code::invalid_request, std::string(fault)}));
   const bool notification = !request.contains("id");
   Json id = notification ? Json() : request["id"];
@@ -117,7 +122,7 @@ void MethodTable::handle(const Json& request, std::function<void(Json)> done, co
       caller);
 }
 
-void MethodTable::handle_batch(const Json& batch, std::function<void(std::string)> reply, const std::string& caller) const {
+void MethodTable::handle_batch(const Json& batch, std::function<void(std::string)> reply, const Caller& caller) const {
   struct State {
     std::vector<Json> answers;
     std::size_t open = 0;
@@ -141,7 +146,7 @@ void MethodTable::handle_batch(const Json& batch, std::function<void(std::string
         caller);
 }
 
-void MethodTable::dispatch(std::string_view text, std::function<void(std::string)> reply, const std::string& caller) const {
+void MethodTable::dispatch(std::string_view text, std::function<void(std::string)> reply, const Caller& caller) const {
   const auto refuse = [&](int code, std::string message) { reply(to_text(make_error({code, std::move(message)}))); };
   if (text.size() > request_bytes_max)
     return refuse(rpc_code::invalid_request, fmt::format("the request is larger than {} bytes", request_bytes_max));

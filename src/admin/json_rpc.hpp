@@ -30,6 +30,12 @@ using RpcResult = std::expected<Json, RpcError>;
 // Bounds on what a client may send.
 inline constexpr std::size_t request_bytes_max = 1 << 20, request_depth_max = 32, batch_max = 100;
 
+// Who asks.
+struct Caller {
+  std::string name;        // for the audit
+  bool over_http = false;  // its connection does not go over to another edge
+};
+
 // Methods by name. Not thread-safe.
 class MethodTable {
  public:
@@ -37,10 +43,13 @@ class MethodTable {
   using Handler = std::function<RpcResult(const Json& params)>;
   // Calls `done` once, now or later, in the thread of the table. `params` is an array or an object, empty if there were none.
   using LateHandler = std::function<void(Json params, Done done)>;
+  using CallerHandler = std::function<void(Json params, Done done, const Caller& caller)>;
   using OtherHandler = std::function<void(const std::string& method, Json params, Done done)>;
 
   void add(std::string name, Handler handler);
   void add_late(std::string name, LateHandler handler);
+  // For a method whose answer depends on how it is asked.
+  void add_for_caller(std::string name, CallerHandler handler);
   // Takes every method that is not in the table; without it they are "method not found".
   void set_other(OtherHandler handler) { other_ = std::move(handler); }
 
@@ -49,15 +58,15 @@ class MethodTable {
   void set_audit(std::function<bool(const std::string& method)> wanted, Audit audit);
 
   // Answers a text. `reply` is called once, with an empty text if nothing is to be sent (notifications). Throws nothing, whatever the text
-  // and the handlers do. `caller` is who asks, for the audit.
-  void dispatch(std::string_view text, std::function<void(std::string)> reply, const std::string& caller = {}) const;
+  // and the handlers do.
+  void dispatch(std::string_view text, std::function<void(std::string)> reply, const Caller& caller = {}) const;
 
  private:
-  void call(const std::string& method, Json params, Done done, const std::string& caller) const;
-  void handle(const Json& request, std::function<void(Json)> done, const std::string& caller) const;
-  void handle_batch(const Json& batch, std::function<void(std::string)> reply, const std::string& caller) const;
+  void call(const std::string& method, Json params, Done done, const Caller& caller) const;
+  void handle(const Json& request, std::function<void(Json)> done, const Caller& caller) const;
+  void handle_batch(const Json& batch, std::function<void(std::string)> reply, const Caller& caller) const;
 
-  std::map<std::string, LateHandler, std::less<>> methods_;
+  std::map<std::string, CallerHandler, std::less<>> methods_;
   OtherHandler other_;
   std::function<bool(const std::string&)> audit_wanted_;
   Audit audit_;

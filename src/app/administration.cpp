@@ -48,7 +48,9 @@ void Administration::add_methods() {
   host_.methods.add_late("stats.metrics", [this](const Json&, Done done) {
     metrics([done = std::move(done)](const MetricSet& set) { done(Json(set.text())); });
   });
-  add_statistics_methods(host_.methods, [this] { return region_.get(); });
+  add_statistics_methods(
+      host_.methods, [this] { return region_.get(); },
+      [this] { return host_.connections.connections() ? &host_.connections.connections()->ring_outbound() : nullptr; });
 }
 
 Result<> Administration::open_region(int handed_over) {
@@ -105,13 +107,12 @@ void Administration::route(HttpRequest request, std::function<void(HttpAnswer)> 
   if (path == "/rpc" || path == "/RPC") {
     if (request.method != "POST") return reply(plain(405, "POST a request"));
     if (!request.content_type.starts_with("application/json")) return reply(plain(415, "the content type is application/json"));
-    return host_.methods.dispatch(
-        request.body,
-        [reply = std::move(reply)](std::string answer) {
-          if (answer.empty()) return reply({.status = 204, .body = {}});
-          reply({.content_type = "application/json", .body = std::move(answer) + "\n"});
-        },
-        request.caller);
+    return host_.methods.dispatch(request.body,
+                                  [reply = std::move(reply)](std::string answer) {
+                                    if (answer.empty()) return reply({.status = 204, .body = {}});
+                                    reply({.content_type = "application/json", .body = std::move(answer) + "\n"});
+                                  },
+                                  {.name = request.caller, .over_http = true});
   }
   if (request.method != "GET") return reply(plain(path == "/metrics" || is_health_path(path) ? 405 : 404, "GET it"));
   if (path == "/healthz") return reply(plain(200, "ok"));

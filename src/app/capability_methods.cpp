@@ -191,6 +191,29 @@ Json sources_json(const limit::Sources& sources, const Json& params, Time now) {
   return list;
 }
 
+// Kamailio's pike.top.
+RpcResult top_sources(const limit::Sources& sources, const Json& params, Time now) {
+  const auto filter = text_of(params, 0, "filter").value_or("HOT");
+  std::optional<limit::Heat> heat;
+  if (filter == "HOT")
+    heat = limit::Heat::Hot;
+  else if (filter == "WARM")
+    heat = limit::Heat::Warm;
+  else if (filter != "ALL")
+    return rpc_fail("the filter is ALL, HOT or WARM", invalid_params);
+  Json list = Json::array();
+  for (const auto& view : sources.top(now, heat, sources_shown_max))
+    list.push_back({{"ip_addr", view.address.ip_text()},
+                    {"leaf_hits_prev", view.previous},
+                    {"leaf_hits_curr", view.current},
+                    {"expires", std::chrono::ceil<std::chrono::seconds>(view.forgotten_in).count()},
+                    {"status", view.heat == limit::Heat::Hot    ? "HOT"
+                               : view.heat == limit::Heat::Warm ? "WARM"
+                                                                : ""}});
+  const auto rows = list.size();
+  return Json{{"max_hits", sources.options().requests_max}, {"list", std::move(list)}, {"number_of_rows", rows}};
+}
+
 Json pipes_json(const limit::Pipes& pipes, Time now) {
   Json list = Json::array();
   for (const auto& view : pipes.view(now))
@@ -255,6 +278,7 @@ void add_capability_methods(admin::MethodTable& methods, engine::Engine& engine,
   add_htable_methods(methods, engine, capabilities);
   add_dns_methods(methods, engine, capabilities);
   methods.add("pike.list", [&](const Json& params) -> RpcResult { return sources_json(capabilities.sources(), params, engine.now()); });
+  methods.add("pike.top", [&](const Json& params) { return top_sources(capabilities.sources(), params, engine.now()); });
   methods.add("pl.get_pipes", [&](const Json&) -> RpcResult { return pipes_json(capabilities.pipes(), engine.now()); });
   methods.add("pl.set_pipe", [&](const Json& params) { return set_pipe(capabilities.pipes(), params); });
   methods.add("permissions.addressDump", [&](const Json&) -> RpcResult { return addresses_json(*capabilities.permissions().list()); });

@@ -169,6 +169,16 @@ RpcResult set_state(dispatch::Dispatcher& dispatcher, const Json& params) {
   return Json{{"changed", changed}};
 }
 
+// Kamailio's dispatcher.ping_active: without a state what it is, with one what it was as well.
+RpcResult ping_active(dispatch::Dispatcher& dispatcher, const Json& params) {
+  const Json& state = admin::parameter(params, 0, "state");
+  const int before = dispatcher.pings() ? 1 : 0;
+  if (state.is_null()) return Json{{"OldPingState", before}};
+  if (state != 0 && state != 1) return rpc_fail("the state is 0 (no probes) or 1", invalid_params);
+  dispatcher.set_pings(state == 1);
+  return Json{{"NewPingState", state}, {"OldPingState", before}};
+}
+
 RpcResult statistics(EngineParts parts, const Json& params) {
   const auto counters = parts.engine.counters();
   const auto script_counters = parts.capabilities.shared().counters();
@@ -199,6 +209,7 @@ void add_engine_methods(admin::MethodTable& methods, EngineParts parts) {
   methods.add("tm.stats", [parts](const Json&) -> RpcResult { return transaction_stats(parts.engine.counters()); });
   methods.add("store.usage", [parts](const Json&) -> RpcResult { return usage_json(parts.engine.store_usage()); });
   methods.add("dispatcher.list", [parts](const Json&) -> RpcResult { return destinations_json(parts.dispatcher); });
+  methods.add("dispatcher.ping_active", [parts](const Json& params) { return ping_active(parts.dispatcher, params); });
   methods.add("dispatcher.set_state", [parts](const Json& params) { return set_state(parts.dispatcher, params); });
   methods.add("stats.get_statistics", [parts](const Json& params) { return statistics(parts, params); });
 }

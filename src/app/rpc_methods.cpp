@@ -22,6 +22,10 @@ constexpr RpcMethod table[] = {
      true},
     {"dialplan.translate", "dialplan:number text", "What a dialplan makes of a text.", engine},
     {"dispatcher.list", "", "Sets, destinations and their states, laid out as Kamailio does.", engine},
+    {"dispatcher.ping_active", "[state:number]",
+     "Whether destinations are probed; with 0 no further probe is sent, with 1 they are again. It holds over deaths of the engine and "
+     "restarts, as their states do.",
+     engine, true},
     {"dispatcher.reload", "", "`reload` of the destination list alone.", edge, true},
     {"dispatcher.set_state", "state set:number uri",
      "Sets the state of a destination: letters a (active), i (inactive), t (trying), d (disabled), each also with p (probed). The URI "
@@ -73,6 +77,10 @@ constexpr RpcMethod table[] = {
     {"permissions.trustedDump", "", "The list of trusted sources.", engine},
     {"permissions.trustedReload", "", "Reads both lists again. An error changes nothing.", edge, true},
     {"pike.list", "[all]", "Sources that are blocked; with `all` each that was seen lately. At most 1000.", engine},
+    {"pike.top", "[filter]",
+     "Sources with their requests in this interval and the one before, most of them first, laid out as Kamailio does: those that are `HOT` "
+     "(the default; blocked if they ask again), `WARM` (a quarter of the limit) or `ALL`. At most 1000.",
+     engine},
     {"pl.get_pipes", "", "The pipes of pipelimit: algorithm, limit, messages of this interval and the one before.", engine},
     {"pl.set_pipe", "name algorithm limit:number", "Changes a pipe until the engine ends.", engine, true},
     {"pv.shvGet", "[name]", "The shared variables `$shv(name)`, or one.", engine},
@@ -94,8 +102,8 @@ constexpr RpcMethod table[] = {
     {"stats.get_statistics", "[name]…",
      "Counters as texts `group:name = value`: of `all` (the default), of a group such as `proxy:`, or by name.", engine},
     {"stats.latency", "",
-     "Added latency, post-dial delay, call setup, script and commit: count, mean and quantiles in milliseconds since the server was "
-     "started.",
+     "Added latency, post-dial delay, call setup, script, commit, and waits in the rings between connections and workers: count, mean and "
+     "quantiles in milliseconds since the server was started.",
      edge},
     {"stats.metrics", "", "All metrics in the text format of Prometheus.", edge},
     {"stats.responses", "", "Final responses of transactions by code, those to INVITE and others.", edge},
@@ -122,9 +130,10 @@ constexpr RpcMethod table[] = {
     {"upgrade", "[binary] [patience_ms:number] [one_way:boolean] [edge:boolean] [deadline_ms:number]",
      "Replaces the engine by one of another binary (by default the file that the server was started from) and answers when that one has "
      "passed its probation, or with the reason why the one before serves again. With `edge` the edge is replaced as well; TLS sessions "
-     "that stay with the old one are closed after `deadline_ms` (a day).",
+     "that stay with the old one are closed after `deadline_ms` (a day). Over HTTP, whose connections end then, the answer comes as soon "
+     "as the next edge is started (`begun`): follow `upgrade.progress` until `running` is false, and see in `status` which edge serves.",
      edge, true},
-    {"upgrade.progress", "", "What has happened in the upgrade that runs, or in the last one.", edge},
+    {"upgrade.progress", "", "What has happened in the upgrade that runs, or in the last one, and whether one runs.", edge},
 };
 
 }  // namespace

@@ -126,7 +126,7 @@ Result<> Server::open_rpc() {
 void Server::make_rpc() {
   rpc_.emplace(context_, admin::RpcServerOptions{.path = control_socket(directory_->path()), .group = control_group(config_.admin)},
                [this](const std::string& line, std::function<void(std::string)> reply, const std::string& caller) {
-                 methods_.dispatch(line, std::move(reply), caller);
+                 methods_.dispatch(line, std::move(reply), {.name = caller});
                });
 }
 

@@ -84,6 +84,7 @@ class Server {
   // server_take_over.cpp: as the edge that replaces another
   [[nodiscard]] Result<> adopt(HandOver taken);
   [[nodiscard]] Result<edge::Death> wait_for_word(ConnectionsReceiver& given);
+  [[nodiscard]] bool on_probation();
   void fail_probation(const std::string& why);
 
   const Config& config_;

@@ -95,7 +95,8 @@ void Server::add_methods() {
   });
   add_upgrade_methods(methods_, {program_, config_.engine.probation},
                       {.supervisor = [this] { return ready_ || successor_ ? &*supervisor_ : nullptr; },
-                       .upgrade_edge = [this](const edge::UpgradeRequest& request, Done done) { upgrade_edge(request, std::move(done)); }});
+                       .upgrade_edge = [this](const edge::UpgradeRequest& request, Done done) { upgrade_edge(request, std::move(done)); },
+                       .on_probation = [this] { return on_probation(); }});
   const auto ask = [this](const std::string& method, Json params, Done done) {
     if (!supervisor_) return done(rpc_fail("the server is starting"));
     ask_engine(method, std::move(params), std::move(done));

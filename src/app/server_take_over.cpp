@@ -40,6 +40,7 @@ int Server::take_over(HandOver taken, std::unique_ptr<edge::DescriptorChannel> p
   (void)predecessor_->send(word_serving);
   connections_.take(given ? std::move(*given) : edge::HandedConnections());  // the edge before has taken its hands off them
   if (auto http = administration_.start_http(); !http) log::error("{}", http.error().message);
+  supervisor_->upgrade_step(fmt::format("edge {}, version {}, has taken over", getpid(), PERDURE_VERSION));
   supervisor_->on_engine_death([this](const std::string& why) { fail_probation(why); });
   say_ready();
   if (stop_wanted_) stop(nullptr);
@@ -47,9 +48,14 @@ int Server::take_over(HandOver taken, std::unique_ptr<edge::DescriptorChannel> p
 }
 
 // As long as the edge before is there, it can take back.
-void Server::fail_probation(const std::string& why) {
+bool Server::on_probation() {
+  if (!predecessor_) return false;
   (void)predecessor_->receive();
-  if (predecessor_->ended() || stopping_) return;
+  return !predecessor_->ended();
+}
+
+void Server::fail_probation(const std::string& why) {
+  if (!on_probation() || stopping_) return;
   log::error("{}: the edge before takes back", why);
   supervisor_->give_up();
   connections_.pause();

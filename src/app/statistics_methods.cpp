@@ -85,23 +85,25 @@ Json responses(const metrics::Region& region) {
   return {{"INVITE", of(&WorkerBlock::invite_finals)}, {"other", of(&WorkerBlock::other_finals)}};
 }
 
-Json latency(const metrics::Region& region) {
+Json latency(const metrics::Region& region, const metrics::Histogram* ring_outbound) {
   using metrics::WorkerBlock;
   const auto of = [&](metrics::Histogram WorkerBlock::*member) {
     metrics::Distribution all;
     for (std::uint32_t worker = 0; worker < region.worker_count(); ++worker) (region.worker(worker).*member).add_to(all);
     return distribution_json(all);
   };
-  return {{"added_latency", of(&WorkerBlock::added_latency)},
-          {"post_dial_delay", of(&WorkerBlock::post_dial_delay)},
-          {"call_setup", of(&WorkerBlock::setup_time)},
-          {"script", of(&WorkerBlock::script_time)},
-          {"commit", of(&WorkerBlock::commit_time)}};
+  metrics::Distribution outbound;
+  if (ring_outbound) ring_outbound->add_to(outbound);
+  return {{"added_latency", of(&WorkerBlock::added_latency)}, {"post_dial_delay", of(&WorkerBlock::post_dial_delay)},
+          {"call_setup", of(&WorkerBlock::setup_time)},       {"script", of(&WorkerBlock::script_time)},
+          {"commit", of(&WorkerBlock::commit_time)},          {"ring_inbound", of(&WorkerBlock::ring_inbound)},
+          {"ring_outbound", distribution_json(outbound)}};
 }
 
 }  // namespace
 
-void add_statistics_methods(admin::MethodTable& methods, std::function<const metrics::Region*()> region) {
+void add_statistics_methods(admin::MethodTable& methods, std::function<const metrics::Region*()> region,
+                            std::function<const metrics::Histogram*()> ring_outbound) {
   const auto add = [&](const char* name, auto answer) {
     methods.add(name, [region, answer](const Json& params) -> RpcResult {
       const auto* const counted = region();
@@ -111,7 +113,8 @@ void add_statistics_methods(admin::MethodTable& methods, std::function<const met
   };
   add("stats.fetch", [](const metrics::Region& counted, const Json& params) { return fetch(counted, params, false); });
   add("stats.fetchn", [](const metrics::Region& counted, const Json& params) { return fetch(counted, params, true); });
-  add("stats.latency", [](const metrics::Region& counted, const Json&) -> RpcResult { return latency(counted); });
+  add("stats.latency",
+      [ring_outbound](const metrics::Region& counted, const Json&) -> RpcResult { return latency(counted, ring_outbound()); });
   add("stats.responses", [](const metrics::Region& counted, const Json&) -> RpcResult { return responses(counted); });
   add("sl.stats", [](const metrics::Region& counted, const Json&) -> RpcResult { return stateless(counted); });
 }

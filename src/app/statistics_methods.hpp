@@ -7,7 +7,8 @@
 
 namespace perdure::app {
 
-// `region` gives null before the server has started.
-void add_statistics_methods(admin::MethodTable& methods, std::function<const metrics::Region*()> region);
+// `region` gives null before the server has started; `ring_outbound`, see edge::Hub, null without connections.
+void add_statistics_methods(admin::MethodTable& methods, std::function<const metrics::Region*()> region,
+                            std::function<const metrics::Histogram*()> ring_outbound);
 
 }  // namespace perdure::app

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 
 namespace perdure::app {
@@ -37,16 +38,28 @@ Result<edge::UpgradeRequest> read_request(const Json& params, const UpgradeDefau
   return request;
 }
 
+// The exchange ends the connections of HTTP: who asks by it is answered when the next edge is started, and follows what becomes of it.
+void begin_edge_upgrade(const UpgradeTargets& targets, const edge::UpgradeRequest& request, const admin::MethodTable::Done& done) {
+  const auto answered = std::make_shared<bool>(false);
+  targets.upgrade_edge(request, [answered, done, targets](RpcResult result) {
+    if (!std::exchange(*answered, true)) return done(std::move(result));
+    if (auto* const running = targets.supervisor(); running && !result) running->upgrade_step(result.error().message);
+  });
+  if (!std::exchange(*answered, true))
+    done(Json{{"begun", true}, {"follow", "upgrade.progress, until `running` is false; `status` says which edge serves"}});
+}
+
 }  // namespace
 
 void add_upgrade_methods(admin::MethodTable& methods, UpgradeDefaults defaults, UpgradeTargets targets) {
-  methods.add_late("upgrade", [defaults = std::move(defaults), targets](const Json& params, const admin::MethodTable::Done& done) {
+  const auto upgrade = [defaults = std::move(defaults), targets](const Json& params, const admin::MethodTable::Done& done,
+                                                                 const admin::Caller& caller) {
     auto* const running = targets.supervisor();
     if (!running) return done(rpc_fail("the server is starting"));
     const auto request = read_request(params, defaults);
     if (!request) return done(rpc_fail(request.error().message, admin::rpc_code::invalid_params));
     const Json& edge = admin::parameter(params, 3, "edge");
-    if (edge == true) return targets.upgrade_edge(*request, done);
+    if (edge == true) return caller.over_http ? begin_edge_upgrade(targets, *request, done) : targets.upgrade_edge(*request, done);
     if (!edge.is_null() && edge != false) return done(rpc_fail("`edge` is true or false", admin::rpc_code::invalid_params));
     running->upgrade(*request, [done, running](const Result<edge::UpgradeReport>& report) {
       if (!report) return done(rpc_fail(report.error().message));
@@ -55,11 +68,12 @@ void add_upgrade_methods(admin::MethodTable& methods, UpgradeDefaults defaults, 
                 {"pause_us", report->pause.count()},
                 {"longest_pause_us", running->status().longest_pause.count()}});
     });
-  });
-  methods.add("upgrade.progress", [supervisor = targets.supervisor](const Json&) -> RpcResult {
-    auto* const running = supervisor();
+  };
+  methods.add_for_caller("upgrade", upgrade);
+  methods.add("upgrade.progress", [targets](const Json&) -> RpcResult {
+    auto* const running = targets.supervisor();
     if (!running) return rpc_fail("the server is starting");
-    return Json{{"running", running->status().upgrading}, {"steps", running->upgrade_steps()}};
+    return Json{{"running", running->status().upgrading || targets.on_probation()}, {"steps", running->upgrade_steps()}};
   });
 }
 

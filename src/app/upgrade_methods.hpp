@@ -17,9 +17,10 @@ struct UpgradeDefaults {
 struct UpgradeTargets {
   std::function<edge::Supervisor*()> supervisor;  // null while the server starts
   std::function<void(const edge::UpgradeRequest&, admin::MethodTable::Done)> upgrade_edge;
+  std::function<bool()> on_probation;  // as an edge that the one before may still take back from
 };
 
-// `upgrade`, answered when it has ended, and `upgrade.progress`.
+// `upgrade`, answered when it has ended (that of the edge over HTTP: when it has begun), and `upgrade.progress`.
 void add_upgrade_methods(admin::MethodTable& methods, UpgradeDefaults defaults, UpgradeTargets targets);
 
 }  // namespace perdure::app

@@ -103,6 +103,10 @@ class Dispatcher {
   bool set_state(std::int32_t set, std::string_view uri, std::uint8_t flags);
   [[nodiscard]] std::optional<std::uint8_t> flags(std::int32_t set, std::string_view uri) const;
 
+  // dispatcher.ping_active: whether destinations are probed at all. Survives the engine, as their states do.
+  [[nodiscard]] bool pings() const { return state_.pings(); }
+  void set_pings(bool on) { state_.set_pings(on); }
+
   // Where requests to it go, by the first server; nullopt: its host name has not been looked up yet, empty: it leads nowhere.
   [[nodiscard]] std::optional<std::vector<locate::Server>> servers_of(const Destination& destination) const;
   // Of host names, by the URIs of their destinations.

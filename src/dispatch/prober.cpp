@@ -14,7 +14,7 @@ namespace {
 // A round over a long list is spread, so that its answers do not arrive as one burst.
 constexpr std::size_t probes_per_tick = 64;
 constexpr Duration pause_in_round = 20ms;
-constexpr Duration drain_pause = 1s;  // how soon a server that takes calls again looks after its destinations
+constexpr Duration idle_pause = 1s;  // how soon a server that takes calls again, or may ping again, looks after its destinations
 constexpr std::size_t call_id_attempts = 4096;
 
 // The socket that the destination asks for ("udp:192.0.2.1:5060"), else the first that reaches its family and transport.
@@ -73,9 +73,9 @@ void Prober::on_tick(Time now, proxy::Proxy& proxy, proxy::Outputs& outputs) {
     next_deadline_ = std::min({next_deadline_, probe.retransmit_at, probe.expire_at});
     ++it;
   }
-  if (proxy.drain().on) {  // what is under way ends, nothing new begins
+  if (proxy.drain().on || !dispatcher_.pings()) {  // what is under way ends, nothing new begins
     round_list_.reset();
-    next_round_ = std::max(next_round_, now + drain_pause);
+    next_round_ = std::max(next_round_, now + idle_pause);
   }
   if (!round_list_ && now >= next_round_) {
     next_round_ = now + options.probing_interval;

@@ -53,7 +53,8 @@ std::uint64_t seconds(Time time) {
 
 struct StateFile::Layout {
   std::uint64_t magic = dispatch::magic;
-  std::uint64_t reserved[7] = {};
+  std::atomic<std::uint64_t> pings_off{0};  // 1: off
+  std::uint64_t reserved[6] = {};
   std::array<std::atomic<std::uint64_t>, destinations_max> words{};
   struct Pair {
     std::atomic<std::uint64_t> key{0}, value{0};
@@ -156,6 +157,14 @@ void StateFile::bind(List& list) {
     layout_->words[slot] = make_word(tag_of(*one), listed, {.flags = listed, .count = 0});
     one->slot = slot;
   }
+}
+
+bool StateFile::pings() const {
+  return layout_->pings_off.load(std::memory_order_relaxed) != 1;
+}
+
+void StateFile::set_pings(bool on) {
+  layout_->pings_off.store(on ? 0 : 1, std::memory_order_relaxed);
 }
 
 StateFile::State StateFile::get(std::uint32_t slot) const {

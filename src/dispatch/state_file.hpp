@@ -1,6 +1,8 @@
 #pragma once
-// What of the dispatcher survives the engine: the state of each destination and the calls counted for it. A small shared mapping in the
-// live directory. Bytes (little endian): 64 bytes of header, then destinations_max words, then loads_max pairs of words.
+// What of the dispatcher survives the engine: the state of each destination, the calls counted for it, and whether any is probed. A small
+// shared mapping in the live directory. Bytes (little endian): 64 bytes of header, then destinations_max words, then loads_max pairs of
+// words.
+//   header: magic word, then a word that is 1 while probes are switched off
 //   word:  tag of set and uri (40 bits) | listed flags (4) | state flags (4) | count towards a threshold (16); 0: free
 //   pair:  key of the Call-ID, 0: free | slot + 1 (16 bits) << 48 | expiry in seconds of store time (48)
 // Every change is one 8-byte store, so a kill leaves the old or the new. A pair is valid when both words are: the key is written first and
@@ -44,6 +46,9 @@ class StateFile {
   [[nodiscard]] State get(std::uint32_t slot) const;
   // Replaces `expected` by `desired`; on failure `expected` is what stands there.
   bool exchange(std::uint32_t slot, State& expected, State desired);
+
+  [[nodiscard]] bool pings() const;
+  void set_pings(bool on);
 
   // Calls counted. `key` is a hash of the Call-ID, never 0.
   bool load_add(std::uint64_t key, std::uint32_t slot, Time expiry);

@@ -1,6 +1,7 @@
 #include "edge/ring.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace perdure::edge {
@@ -10,11 +11,22 @@ constexpr std::uint64_t aligned(std::uint64_t size) {
   return (size + ring_alignment - 1) / ring_alignment * ring_alignment;
 }
 
+// CLOCK_MONOTONIC, which both processes see alike.
+std::uint64_t now_ns() {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
 bool is_sane(std::uint64_t head, std::uint64_t tail, std::uint64_t capacity) {
   return tail % ring_alignment == 0 && head % ring_alignment == 0 && tail - head <= capacity;
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> waited_ns(const Entry& entry) {
+  const std::uint64_t now = now_ns();
+  if (entry.appended_ns == 0 || entry.appended_ns > now) return std::nullopt;
+  return now - entry.appended_ns;
+}
 
 RingProducer::RingProducer(RingMemory memory) : memory_(memory), tail_(memory.control->tail.load(std::memory_order_acquire)) {
   const std::uint64_t head = memory_.control->head.load(std::memory_order_acquire);
@@ -54,6 +66,7 @@ bool RingProducer::append(const Entry& entry) {
   header.again = entry.again ? 1 : 0;
   header.no_connect = entry.may_connect ? 0 : 1;
   header.closes = entry.closes ? 1 : 0;
+  header.appended_ns = now_ns();
   EntryHeader* const place = header_at(tail_);
   *place = header;
   char* const bytes = reinterpret_cast<char*>(place + 1);
@@ -85,7 +98,7 @@ std::optional<EntryHeader> RingConsumer::read(std::uint64_t position, std::uint6
   std::memcpy(&header, memory_.data + offset, sizeof header);
   const std::uint64_t room = std::min(tail - position, memory_.capacity - offset);
   if (header.size < sizeof header || header.size % ring_alignment != 0 || header.size > room) return std::nullopt;
-  if (std::uint64_t{header.length} + header.name_length > header.size - sizeof header || header.kind > EntryKind::Undelivered)
+  if (std::uint64_t{header.length} + header.name_length > header.size - sizeof header || header.kind > EntryKind::Alias)
     return std::nullopt;
   const bool has_address = header.address.family == Family::IPv4 || header.address.family == Family::IPv6;
   if (header.kind != EntryKind::Padding && !has_address) return std::nullopt;
@@ -120,6 +133,7 @@ Entry RingConsumer::entry_of(const EntryHeader& header, std::uint64_t position) 
   entry.again = header.again != 0;
   entry.may_connect = header.no_connect == 0;
   entry.closes = header.closes != 0;
+  entry.appended_ns = header.appended_ns;
   entry.socket = header.socket;
   entry.connection = header.connection;
   entry.address = header.address;

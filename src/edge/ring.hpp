@@ -23,6 +23,7 @@ enum class EntryKind : std::uint8_t {
   Padding,      // nothing: the rest of the memory, or what was taken out
   Message,      // edge to worker: received; worker to edge: to be sent
   Undelivered,  // edge to worker: a message of the worker that did not leave
+  Alias,        // worker to edge: what is sent to `address` takes `connection`; no bytes
 };
 
 struct Entry {
@@ -36,7 +37,11 @@ struct Entry {
   std::string_view server_name = {};  // worker to edge: for a new connection, see proxy::Send
   bool may_connect = true;            // worker to edge, as is the next
   bool closes = false;
+  std::uint64_t appended_ns = 0;  // by append(), which ignores what is said here; 0: by an older program, which did not note it
 };
+
+// Since it was appended; nullopt: not known. What stands there is not taken on trust.
+[[nodiscard]] std::optional<std::uint64_t> waited_ns(const Entry& entry);
 
 // Written by one side each, so that they do not share a cache line.
 struct RingControl {
@@ -55,7 +60,9 @@ struct EntryHeader {
   std::uint16_t name_length = 0;  // of the server name, which stands behind the message
   std::uint8_t again = 0;
   std::uint8_t no_connect = 0, closes = 0;  // 0 from older programs
-  std::uint8_t reserved[19] = {};
+  std::uint8_t reserved[3] = {};
+  std::uint64_t appended_ns = 0;  // CLOCK_MONOTONIC; 0 from older programs
+  std::uint8_t reserved_too[8] = {};
 };
 static_assert(sizeof(EntryHeader) == ring_alignment && std::is_trivially_copyable_v<EntryHeader>);
 

@@ -112,10 +112,16 @@ class Supervisor {
  private:
   using Phase = EngineProcess::Phase;
 
-  [[nodiscard]] Result<std::unique_ptr<EngineProcess>> spawn(const std::shared_ptr<const Binary>& binary);
   // Runs the context until it is `so`, an error has come up, or it took too long.
   [[nodiscard]] Result<> run_until(const std::function<bool()>& so);
-  void gone_away();
+  void stop_engine();
+  void check();  // watchdog and deadlines, every so often
+  void arm_check();
+  void finish_stop();
+  void write_pid(const char* file, pid_t pid) const;
+
+  // supervisor_succession.cpp
+  [[nodiscard]] Result<std::unique_ptr<EngineProcess>> spawn(const std::shared_ptr<const Binary>& binary);
   void watch(EngineProcess& process);
   void watch_channel(EngineProcess& process);
   void on_message(EngineProcess& process, Channel::Received received);
@@ -130,12 +136,9 @@ class Supervisor {
   void need_engine();
   void start_spare(Duration delay);
   void promote(std::unique_ptr<EngineProcess>& next);
-  void stop_engine();
-  void check();  // watchdog and deadlines, every so often
-  void arm_check();
-  void finish_stop();
 
   // supervisor_upgrade.cpp
+  void gone_away();
   void candidate_initialised();
   void candidate_died(const EngineProcess& process);
   void check_candidate(std::chrono::steady_clock::time_point now);
@@ -145,8 +148,6 @@ class Supervisor {
   void upgraded_engine_died(const EngineProcess& process);
   void probation_passed();
   void end_upgrade(Result<UpgradeReport> result);
-
-  void write_pid(const char* file, pid_t pid) const;
 
   boost::asio::io_context& context_;
   const SupervisorOptions options_;

@@ -204,13 +204,18 @@ int Worker::wait_ms() {
   return static_cast<int>(std::min<std::int64_t>((next - now + 999us) / 1ms, longest_wait_ms));
 }
 
-// Returns at once unless the last datagrams came soon after those before. What is handed over meanwhile waits, too.
+// Returns at once unless the last datagrams came soon after those before. What is handed over meanwhile waits, too; messages of connections
+// do not, they have gathered at the edge while it read.
 void Worker::gather() {
   if (!std::exchange(gathering_, false)) return;
   const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(turn_begin_ + gather_time - engine_.now());
   if (left <= 0ns) return;
   const timespec pause{0, left.count()};
-  (void)nanosleep(&pause, nullptr);
+  if (!rings_) return (void)nanosleep(&pause, nullptr);
+  rings_->set_sleeping(true);
+  pollfd waiting{rings_->event(), POLLIN, 0};
+  if (rings_->empty()) (void)ppoll(&waiting, 1, &pause, nullptr);
+  rings_->set_sleeping(false);
 }
 
 void Worker::turn() {

@@ -81,6 +81,7 @@ void Worker::process(edge::SlotId slot) {
 bool Worker::take_message() {
   const auto entry = rings_->next();
   if (!entry) return false;
+  if (const auto waited = edge::waited_ns(*entry)) block_.ring_inbound.record(*waited);
   const bool sound = entry->socket < engine_.options_.proxy.sockets.size() &&
                      (count_ == 1 || proxy::partition_of(entry->bytes, engine_.partition_count()) % count_ == index_);
   if (!sound) {
@@ -132,10 +133,11 @@ void Worker::finish_batch() {
       local_.datagrams_sent += counts.sent;
       local_.send_errors += counts.failed;
     }
+    for (const auto& alias : outputs_.aliases())
+      if (rings_) rings_->alias(alias);
     for (const auto& send : outputs_.sends())
       if (sockets_[send.socket] < 0) send_message(send);
-    if (trace_)
-      for (const auto& send : outputs_.sends()) trace_->sent(send);
+    if (trace_) trace_->sent(outputs_.sends());
     if (engine_.options_.on_account)
       for (const auto line : outputs_.account_lines()) engine_.options_.on_account(line);
     outputs_.clear();

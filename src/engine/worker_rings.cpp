@@ -81,6 +81,11 @@ bool WorkerRings::send(const proxy::Send& send, bool again) {
   return false;
 }
 
+void WorkerRings::alias(const proxy::ConnectionAlias& alias) {
+  (void)outbound_.append(
+      {.kind = edge::EntryKind::Alias, .socket = alias.socket, .connection = alias.connection, .address = alias.address, .bytes = {}});
+}
+
 void WorkerRings::commit() {
   const bool speaks = outbound_.has_unpublished();
   if (speaks) {

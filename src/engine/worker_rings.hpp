@@ -35,6 +35,8 @@ class WorkerRings {
   void done() { marks_.in_work.store(0, std::memory_order_relaxed); }
   // Waits for room a while if need be. False: there is none, the edge does not take what it gets.
   [[nodiscard]] bool send(const proxy::Send& send, bool again);
+  // Where the ring has no room it is given up: the next message over the connection will ask for it again.
+  void alias(const proxy::ConnectionAlias& alias);
   // What has been sent is the edge's, and what next() gave is done with, in one step.
   void commit();
 

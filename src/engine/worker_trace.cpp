@@ -19,14 +19,17 @@ void WorkerTrace::received(const proxy::Received& received, std::uint64_t id) {
                   .bytes = received.bytes});
 }
 
-void WorkerTrace::sent(const proxy::Send& send) {
-  const proxy::LocalSocket& socket = sockets_[send.socket];
-  writer_.append({.kind = trace::EntryKind::Sent,
-                  .transport = socket.transport,
-                  .wall_us = wall_us(),
-                  .remote = send.destination,
-                  .local = socket.address,
-                  .bytes = send.bytes});
+void WorkerTrace::sent(std::span<const proxy::Send> sends) {
+  const std::int64_t now_us = wall_us();
+  for (const auto& send : sends) {
+    const proxy::LocalSocket& socket = sockets_[send.socket];
+    writer_.append({.kind = trace::EntryKind::Sent,
+                    .transport = socket.transport,
+                    .wall_us = now_us,
+                    .remote = send.destination,
+                    .local = socket.address,
+                    .bytes = send.bytes});
+  }
 }
 
 }  // namespace perdure::engine

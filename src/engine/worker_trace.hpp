@@ -19,7 +19,8 @@ class WorkerTrace {
   void started(std::uint64_t id, std::string_view why);
   // `id` is the same when another engine does the message again.
   void received(const proxy::Received& received, std::uint64_t id);
-  void sent(const proxy::Send& send);
+  // Of one batch.
+  void sent(std::span<const proxy::Send> sends);
 
   // Ids: of a datagram by its receive slot, of a message of a connection by its place in the ring of the edge.
   [[nodiscard]] static std::uint64_t datagram_id(std::uint32_t worker, std::uint64_t sequence) {

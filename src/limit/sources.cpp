@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 #include "base/checksum.hpp"
 
@@ -77,17 +78,39 @@ std::vector<SourceView> Sources::view(Time now, bool blocked_only, std::size_t l
     for (Slot slot : sets_[i]) {
       if (slot.family == Family::None) continue;
       move_to(slot, interval);
-      const bool blocked = slot.blocked && is_hot(slot);
-      if (blocked_only ? !blocked : slot.current + slot.previous == 0) continue;
-      SourceView view;
-      view.address.ip = slot.ip;
-      view.address.family = slot.family;
-      view.previous = slot.previous;
-      view.current = slot.current;
-      view.blocked = blocked;
+      const auto view = view_of(slot, now);
+      if (blocked_only ? !view.blocked : view.current + view.previous == 0) continue;
       if (views.size() < limit) views.push_back(view);
     }
   }
+  return views;
+}
+
+// `slot` has been moved to the interval of `now`.
+SourceView Sources::view_of(const Slot& slot, Time now) const {
+  SourceView view;
+  view.address.ip = slot.ip;
+  view.address.family = slot.family;
+  view.previous = slot.previous;
+  view.current = slot.current;
+  view.heat = is_hot(slot) ? Heat::Hot : slot.current > 0 && slot.current >= options_.requests_max / 4 ? Heat::Warm : Heat::Cool;
+  view.blocked = slot.blocked && view.heat == Heat::Hot;
+  view.forgotten_in = (slot.current > 0 ? 2 : 1) * options_.interval - now.time_since_epoch() % options_.interval;
+  return view;
+}
+
+std::vector<SourceView> Sources::top(Time now, std::optional<Heat> heat, std::size_t limit) const {
+  auto views = view(now, false, SIZE_MAX);
+  if (heat) std::erase_if(views, [&](const SourceView& one) { return one.heat != *heat; });
+  const auto busier = [](const SourceView& one, const SourceView& other) {
+    const auto rank = [](const SourceView& source) {
+      return std::tuple(std::uint64_t{source.current} + source.previous, source.current, source.address.ip);
+    };
+    return rank(one) > rank(other);
+  };
+  const auto kept = static_cast<std::ptrdiff_t>(std::min(limit, views.size()));
+  std::ranges::partial_sort(views, views.begin() + kept, busier);
+  views.resize(static_cast<std::size_t>(kept));
   return views;
 }
 

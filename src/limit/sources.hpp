@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/socket_address.hpp"
@@ -21,10 +22,15 @@ struct SourceOptions {
 
 enum class Verdict : std::uint8_t { Allowed, NewlyBlocked, Blocked };
 
+// Whether a source sends more than its share, or comes near it: Kamailio's words for nodes of its tree.
+enum class Heat : std::uint8_t { Cool, Warm /* a quarter of requests_max in this interval */, Hot };
+
 struct SourceView {
   SocketAddress address;  // without port
   std::uint32_t previous = 0, current = 0;
   bool blocked = false;
+  Heat heat = Heat::Cool;
+  Duration forgotten_in{};  // if it sends nothing until then
 };
 
 class Sources {
@@ -35,6 +41,9 @@ class Sources {
   [[nodiscard]] Verdict check(const SocketAddress& source, Time now);
   // Those that are blocked, or all that were seen in this interval or the one before; `limit` of them.
   [[nodiscard]] std::vector<SourceView> view(Time now, bool blocked_only, std::size_t limit) const;
+  // Those with the most requests in both intervals, the busiest first; with `heat` only those that have it.
+  [[nodiscard]] std::vector<SourceView> top(Time now, std::optional<Heat> heat, std::size_t limit) const;
+  [[nodiscard]] const SourceOptions& options() const { return options_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
@@ -50,6 +59,7 @@ class Sources {
   [[nodiscard]] std::uint32_t interval_of(Time now) const;
   static void move_to(Slot& slot, std::uint32_t interval);
   [[nodiscard]] bool is_hot(const Slot& slot) const;
+  [[nodiscard]] SourceView view_of(const Slot& slot, Time now) const;
 
   const SourceOptions options_;
   std::vector<Set> sets_;

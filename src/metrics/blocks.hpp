@@ -21,6 +21,7 @@ struct alignas(64) WorkerBlock {
   std::array<Counter, status_end> invite_finals, other_finals;
   std::array<Counter, status_end> stateless_replies;
   Histogram added_latency, post_dial_delay, setup_time, script_time, commit_time;
+  Histogram ring_inbound;  // what messages of connections waited there for this worker
   Counter script_runs, script_errors;
   Counter script_bytes;  // now
 };

@@ -16,7 +16,7 @@ struct Head {
   std::uint32_t worker_count, blocks_version;
 };
 constexpr std::uint64_t magic = 0x73636972'74656D70;  // "pmetrics"
-constexpr std::uint32_t blocks_version = 1;           // of blocks.hpp
+constexpr std::uint32_t blocks_version = 2;           // of blocks.hpp
 constexpr std::size_t attaches_at = 64, gateways_at = attaches_at + sizeof(AttachBlock),
                       workers_at = gateways_at + gateways_max * sizeof(GatewayBlock);
 static_assert(sizeof(Head) <= attaches_at && gateways_at % 64 == 0 && workers_at % 64 == 0);

@@ -2,52 +2,19 @@
 
 #include <cstring>
 
+#include "base/byte_codec.hpp"
+
 namespace perdure::proxy {
 namespace {
 
+// Lengths of texts.
+using Length = std::uint32_t;
+using Reader = ByteReader<Length>;
+
 void put(std::string& out, std::string_view text) {
-  const auto size = static_cast<std::uint32_t>(text.size());
-  out.append(reinterpret_cast<const char*>(&size), sizeof size);
-  out.append(text);
+  put_text<Length>(out, text);
 }
 
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  bool number(T& value) {
-    if (bytes_.size() < sizeof value) return false;
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return true;
-  }
-  bool text(std::string& value) {
-    std::string_view view;
-    if (!text(view)) return false;
-    value.assign(view);
-    return true;
-  }
-  bool text(std::string_view& value) {
-    std::uint32_t size = 0;
-    if (!number(size) || size > bytes_.size()) return false;
-    value = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return true;
-  }
-  [[nodiscard]] bool done() const { return bytes_.empty(); }
-
- private:
-  std::string_view bytes_;
-};
-
-template <class T>
-void put_number(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-}  // namespace
-
-namespace {
 constexpr std::size_t timers_at = 4;  // version, flags, routes_removed, max_forwards_added
 static_assert(sizeof(TimerSettings) == 24 && std::is_trivially_copyable_v<TimerSettings>);
 }  // namespace

@@ -27,6 +27,7 @@ std::string_view Outputs::keep(std::size_t written) {
 }
 
 std::string_view Outputs::copy(std::string_view bytes) {
+  if (bytes.empty()) return {};
   const auto room = reserve(bytes.size());
   std::memcpy(room.data(), bytes.data(), bytes.size());
   return keep(bytes.size());
@@ -35,6 +36,7 @@ std::string_view Outputs::copy(std::string_view bytes) {
 void Outputs::clear() {
   sends_.clear();
   account_lines_.clear();
+  aliases_.clear();
   chunk_ = used_ = 0;
 }
 

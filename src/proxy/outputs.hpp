@@ -23,6 +23,13 @@ struct Send {
   bool closes = false;      // the connection ends when it has left
 };
 
+// What is sent to `address` by this socket from now on takes this connection, besides what is sent to its peer.
+struct ConnectionAlias {
+  std::uint64_t connection = 0;
+  SocketAddress address;
+  std::uint16_t socket = 0;
+};
+
 // Owns the bytes that no store blob holds. Reused from batch to batch: chunks are kept, so the steady state allocates nothing.
 class Outputs {
  public:
@@ -34,10 +41,12 @@ class Outputs {
 
   // A line for the accounting log; valid until clear().
   void account(std::string_view line) { account_lines_.push_back(line); }
+  void alias(const ConnectionAlias& alias) { aliases_.push_back(alias); }
 
   [[nodiscard]] std::span<const std::string_view> account_lines() const { return account_lines_; }
+  [[nodiscard]] std::span<const ConnectionAlias> aliases() const { return aliases_; }
   [[nodiscard]] std::span<const Send> sends() const { return sends_; }
-  [[nodiscard]] bool empty() const { return sends_.empty() && account_lines_.empty(); }
+  [[nodiscard]] bool empty() const { return sends_.empty() && account_lines_.empty() && aliases_.empty(); }
   void clear();
 
  private:
@@ -48,6 +57,7 @@ class Outputs {
   };
   std::vector<Send> sends_;
   std::vector<std::string_view> account_lines_;
+  std::vector<ConnectionAlias> aliases_;
   std::vector<Chunk> chunks_;
   std::size_t chunk_ = 0, used_ = 0;
 };

@@ -6,6 +6,7 @@
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
 #include "proxy/delivery.hpp"
+#include "proxy/response_count.hpp"
 
 namespace perdure::proxy {
 
@@ -268,20 +269,7 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   frame.scratch.clear();
   frame.edits.serialize_append(frame.message, frame.scratch);
   if (!set_response(work, frame.scratch, status, now)) return;
-  switch (status / 100) {
-    case 3:
-      ++counters_.responses_3xx;
-      break;
-    case 4:
-      ++counters_.responses_4xx;
-      break;
-    case 5:
-      ++counters_.responses_5xx;
-      break;
-    default:
-      ++counters_.responses_6xx;
-      break;
-  }
+  count_response(counters_, status);
 }
 
 }  // namespace perdure::proxy

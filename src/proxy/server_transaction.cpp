@@ -4,6 +4,7 @@
 #include "base/checksum.hpp"
 #include "proxy/context_codec.hpp"
 #include "proxy/core.hpp"
+#include "proxy/response_count.hpp"
 #include "sip/builder.hpp"
 
 namespace perdure::proxy {
@@ -206,22 +207,7 @@ void Proxy::Impl::reply(RoutingContext& context, std::uint16_t code, std::string
   if (!context.reply_body.empty()) lines_.append("Content-Type: ").append(context.reply_content_type).append("\r\n");
   build_reply(work, scope.frame.message, code, reason, lines_, context.reply_body, text);
   if (!set_response(work, text, code, context.now)) return;
-  switch (code / 100) {
-    case 2:
-      ++counters_.responses_2xx;
-      break;
-    case 3:
-      ++counters_.responses_3xx;
-      break;
-    case 4:
-      ++counters_.responses_4xx;
-      break;
-    case 5:
-      ++counters_.responses_5xx;
-      break;
-    default:
-      break;
-  }
+  count_response(counters_, code);
   if (code >= 200) cancel_branches(work, context.now);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/posix_regex.hpp"
+
 namespace perdure::script {
 
 const regex_t* RegexCache::compiled(std::string_view pattern, Lines lines) {
@@ -13,7 +15,7 @@ const regex_t* RegexCache::compiled(std::string_view pattern, Lines lines) {
     if (patterns_.size() >= patterns_max) patterns_.clear();
     auto* raw = new regex_t;
     std::unique_ptr<regex_t, Free> regex;
-    if (regcomp(raw, key.c_str() + 1, REG_EXTENDED | REG_ICASE | (lines == Lines::Yes ? REG_NEWLINE : 0)) == 0)
+    if (compile_posix(*raw, std::string(pattern), REG_ICASE | (lines == Lines::Yes ? REG_NEWLINE : 0)))
       regex.reset(raw);
     else
       delete raw;

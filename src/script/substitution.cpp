@@ -1,6 +1,7 @@
 // Sed-like expressions on POSIX regular expressions, as Kamailio's subst functions and {re.subst} have them.
 #include <regex.h>
 
+#include "base/posix_regex.hpp"
 #include "script/transformation.hpp"
 
 namespace perdure::script {
@@ -59,7 +60,7 @@ Result<std::shared_ptr<const Substitution>> Substitution::compile(std::string_vi
   if (second == std::string_view::npos) return bad("is no /expression/replacement/flags");
   std::shared_ptr<Substitution> result(new Substitution());
 
-  int flags = REG_EXTENDED | REG_NEWLINE;
+  int flags = REG_NEWLINE;
   for (const char flag : text.substr(first + second + 2)) {
     if (flag == 'i')
       flags |= REG_ICASE;
@@ -72,8 +73,7 @@ Result<std::shared_ptr<const Substitution>> Substitution::compile(std::string_vi
   }
   result->regex_ = std::make_unique<Regex>();
   const std::string expression = without_escaped(text.substr(0, first), delimiter);
-  if (expression.find('\0') != std::string::npos || regcomp(&result->regex_->regex, expression.c_str(), flags) != 0)
-    return bad("has a bad regular expression");
+  if (!compile_posix(result->regex_->regex, expression, flags)) return bad("has a bad regular expression");
   result->regex_->compiled = true;
 
   std::string_view replacement = text.substr(first + 1, second);

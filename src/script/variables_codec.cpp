@@ -1,6 +1,5 @@
 // The variables of a transaction as bytes.
-#include <cstring>
-
+#include "base/byte_codec.hpp"
 #include "script/variables.hpp"
 
 namespace perdure::script {
@@ -11,39 +10,19 @@ namespace {
 // value.
 constexpr std::uint8_t encoding_version = 2;
 
-template <class T>
-void put(std::string& out, T number) {
-  out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
-void put_text(std::string& out, std::string_view text) {
-  put(out, static_cast<std::uint16_t>(text.size()));
-  out.append(text);
-}
+using Length = std::uint16_t;
+
 void put_value(std::string& out, const Value& value) {
-  put(out, static_cast<std::uint8_t>(value.is_number));
+  put_number(out, static_cast<std::uint8_t>(value.is_number));
   if (value.is_number)
-    put(out, value.number);
+    put_number(out, value.number);
   else
-    put_text(out, value.text);
+    put_text<Length>(out, value.text);
 }
 
-class Reader {
+class Reader : public ByteReader<Length> {
  public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  bool number(T& value) {
-    if (bytes_.size() < sizeof value) return false;
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return true;
-  }
-  bool text(std::string& value) {
-    std::uint16_t size = 0;
-    if (!number(size) || size > bytes_.size()) return false;
-    value.assign(bytes_.substr(0, size));
-    bytes_.remove_prefix(size);
-    return true;
-  }
+  using ByteReader::ByteReader;
   bool value(Value& value) {
     std::uint8_t is_number = 0;
     if (!number(is_number) || is_number > 1) return false;
@@ -65,31 +44,27 @@ class Reader {
     }
     return true;
   }
-  [[nodiscard]] bool done() const { return bytes_.empty(); }
-
- private:
-  std::string_view bytes_;
 };
 
 }  // namespace
 
 void Variables::encode(std::string& out) const {
   if (empty()) return;
-  put(out, encoding_version);
-  put(out, static_cast<std::uint16_t>(avps_.size()));
+  put_number(out, encoding_version);
+  put_number(out, static_cast<std::uint16_t>(avps_.size()));
   for (const auto& avp : avps_) {
-    put_text(out, avp.name);
+    put_text<Length>(out, avp.name);
     put_value(out, avp.value);
   }
-  put(out, static_cast<std::uint16_t>(xavps_.size()));
+  put_number(out, static_cast<std::uint16_t>(xavps_.size()));
   for (const auto& xavp : xavps_) {
-    put(out, static_cast<std::uint8_t>(xavp.tree));
-    put_text(out, xavp.name);
-    put(out, static_cast<std::uint8_t>(xavp.value.has_value()));
+    put_number(out, static_cast<std::uint8_t>(xavp.tree));
+    put_text<Length>(out, xavp.name);
+    put_number(out, static_cast<std::uint8_t>(xavp.value.has_value()));
     if (xavp.value) put_value(out, *xavp.value);
-    put(out, static_cast<std::uint16_t>(xavp.fields.size()));
+    put_number(out, static_cast<std::uint16_t>(xavp.fields.size()));
     for (const auto& [field, value] : xavp.fields) {
-      put_text(out, field);
+      put_text<Length>(out, field);
       put_value(out, value);
     }
   }

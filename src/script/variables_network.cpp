@@ -1,5 +1,5 @@
 // Variables of where the message came from, and constants.
-#include "proxy/proxy.hpp"
+#include "script/receiving_socket.hpp"
 #include "script/vm.hpp"
 
 namespace perdure::script {
@@ -7,10 +7,6 @@ namespace {
 
 using V = VariableValue;
 using P = const PseudoVariable&;
-
-const proxy::LocalSocket& socket(const Call& call) {
-  return call.context().proxy.options().sockets[call.context().received->socket];
-}
 
 V give(Call& call, std::string text) {
   call.vm.scratch = std::move(text);
@@ -28,13 +24,13 @@ std::string advertised(const proxy::LocalSocket& one) {
 }
 
 V source_uri(Call& call, bool always) {
-  return give(call, uri(call.context().received->source.text(), socket(call).transport, always));
+  return give(call, uri(call.context().received->source.text(), receiving_socket(call).transport, always));
 }
 V local_uri(Call& call, bool always) {
-  return give(call, uri(socket(call).address.text(), socket(call).transport, always));
+  return give(call, uri(receiving_socket(call).address.text(), receiving_socket(call).transport, always));
 }
 V advertised_uri(Call& call, bool always) {
-  return give(call, uri(advertised(socket(call)), socket(call).transport, always));
+  return give(call, uri(advertised(receiving_socket(call)), receiving_socket(call).transport, always));
 }
 
 // Kamailio's number of a transport.
@@ -71,25 +67,31 @@ const VariableClass table[] = {
     {"sas",
      {},
      "source as a socket, `udp:192.0.2.1:5060`",
-     [](Call& c, P) { return give(c, std::string(name(socket(c).transport)) + ":" + c.context().received->source.text()); }},
-    {"Ri", {}, "address that the message was received on", [](Call& c, P) { return give(c, socket(c).address.ip_text()); }},
-    {"Rp", {}, "port that the message was received on, a number", [](Call& c, P) { return V::of(std::int64_t{socket(c).address.port}); }},
+     [](Call& c, P) { return give(c, std::string(name(receiving_socket(c).transport)) + ":" + c.context().received->source.text()); }},
+    {"Ri", {}, "address that the message was received on", [](Call& c, P) { return give(c, receiving_socket(c).address.ip_text()); }},
+    {"Rp",
+     {},
+     "port that the message was received on, a number",
+     [](Call& c, P) { return V::of(std::int64_t{receiving_socket(c).address.port}); }},
     {"Ru",
      {},
      "URI of the socket that the message was received on, with the transport unless it is UDP",
      [](Call& c, P) { return local_uri(c, false); }},
     {"Rut", {}, "the same with the transport", [](Call& c, P) { return local_uri(c, true); }},
-    {"RAi", {}, "advertised address of that socket", [](Call& c, P) { return V::of(socket(c).advertised_host); }},
-    {"RAp", {}, "advertised port of that socket, a number", [](Call& c, P) { return V::of(std::int64_t{socket(c).advertised_port}); }},
+    {"RAi", {}, "advertised address of that socket", [](Call& c, P) { return V::of(receiving_socket(c).advertised_host); }},
+    {"RAp",
+     {},
+     "advertised port of that socket, a number",
+     [](Call& c, P) { return V::of(std::int64_t{receiving_socket(c).advertised_port}); }},
     {"RAu", {}, "URI of the advertised address, with the transport unless it is UDP", [](Call& c, P) { return advertised_uri(c, false); }},
     {"RAut", {}, "the same with the transport", [](Call& c, P) { return advertised_uri(c, true); }},
     {"fs", {}, "socket that the request leaves from if it fits its next hop, `tcp:192.0.2.1:5060`", send_socket, set_send_socket},
-    {"pr", {}, "transport that the message was received by: `udp`", [](Call& c, P) { return V::of(name(socket(c).transport)); }},
-    {"proto", {}, "the same as `$pr`", [](Call& c, P) { return V::of(name(socket(c).transport)); }},
+    {"pr", {}, "transport that the message was received by: `udp`", [](Call& c, P) { return V::of(name(receiving_socket(c).transport)); }},
+    {"proto", {}, "the same as `$pr`", [](Call& c, P) { return V::of(name(receiving_socket(c).transport)); }},
     {"prid",
      {},
      "number of that transport: 1 UDP, 2 TCP, 3 TLS, 5 WS, 6 WSS",
-     [](Call& c, P) { return V::of(number_of(socket(c).transport)); }},
+     [](Call& c, P) { return V::of(number_of(receiving_socket(c).transport)); }},
     {"conid",
      {},
      "number of the connection, null for a datagram",

@@ -1,8 +1,11 @@
 #include "trace/mask.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
-#include <string_view>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/case.hpp"
 
@@ -59,7 +62,45 @@ void mask_key(std::span<char> line) {
   }
 }
 
+// Whether a line that begins so may be one of those that are masked: Authorization, Proxy-Authorization, a=crypto, k=. By few letters, for
+// most lines that begin with one of these are others (Allow, a=rtpmap).
+bool begins_secret(std::string_view line) {
+  if (line.size() < 3) return false;
+  switch (line[0]) {
+    case 'a':
+    case 'A':
+      return line[1] == '=' ? line[2] == 'c' : to_lower(line[1]) == 'u';
+    case 'p':
+    case 'P':
+      return equals_ignore_case(line.substr(1, 7), "roxy-au");
+    case 'k':
+      return line[1] == '=';
+    default:
+      return false;
+  }
+}
+
 }  // namespace
+
+bool may_hold_credentials(std::string_view message) {
+  if (begins_secret(message)) return true;
+  std::size_t at = 0;
+#ifdef __SSE2__
+  const __m128i newline = _mm_set1_epi8('\n'), lower = _mm_set1_epi8(0x20), a = _mm_set1_epi8('a'), p = _mm_set1_epi8('p'),
+                k = _mm_set1_epi8('k');
+  for (; at + 17 <= message.size(); at += 16) {
+    const __m128i ends = _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(message.data() + at)), newline);
+    const __m128i firsts = _mm_or_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(message.data() + at + 1)), lower);
+    const __m128i suspects = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(firsts, a), _mm_cmpeq_epi8(firsts, p)), _mm_cmpeq_epi8(firsts, k));
+    auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_and_si128(ends, suspects)));
+    for (; found != 0; found &= found - 1)
+      if (begins_secret(message.substr(at + static_cast<std::size_t>(std::countr_zero(found)) + 1))) return true;
+  }
+#endif
+  while ((at = message.find('\n', at)) != message.npos)
+    if (begins_secret(message.substr(++at))) return true;
+  return false;
+}
 
 void mask_credentials(std::span<char> message) {
   bool in_body = false;

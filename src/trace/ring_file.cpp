@@ -51,6 +51,15 @@ void store_words(char* to, const char* from, std::size_t size) {
     std::atomic_ref(words[i]).store(word, std::memory_order_relaxed);
   }
 }
+// The last word is filled up with zeros.
+void store_bytes(char* to, std::string_view bytes) {
+  const std::size_t whole = bytes.size() / 8 * 8;
+  store_words(to, bytes.data(), whole);
+  if (whole == bytes.size()) return;
+  char last[8] = {};
+  bytes.substr(whole).copy(last, sizeof last);
+  store_words(to + whole, last, sizeof last);
+}
 void load_words(char* to, const char* from, std::size_t size) {
   auto* const words = reinterpret_cast<std::uint64_t*>(const_cast<char*>(from));
   for (std::size_t i = 0; i < size / 8; ++i) {
@@ -183,13 +192,25 @@ void RingWriter::append(const Entry& entry) {
                            .local = entry.local,
                            .kind = entry.kind,
                            .transport = entry.transport};
-  buffer_.assign(entry.bytes);
-  if (entry.kind != EntryKind::Start) mask_credentials(buffer_);
-  buffer_.resize(size - sizeof header);
+  std::string_view bytes = entry.bytes;
+  if (entry.kind != EntryKind::Start && may_hold_credentials(bytes)) {
+    buffer_.assign(bytes);
+    mask_credentials(buffer_);
+    bytes = buffer_;
+  }
   store_words(at, reinterpret_cast<const char*>(&header), sizeof header);
-  store_words(at + sizeof header, buffer_.data(), buffer_.size());
+  store_bytes(at + sizeof header, bytes);
   tail_ += size;
   ring_.control->tail.store(tail_, std::memory_order_release);
+  prefetch_next();
+}
+
+// By the time of the next message they have come from memory: the header of the oldest entry, and where this one's successor begins.
+void RingWriter::prefetch_next() const {
+  constexpr std::uint64_t line = 64, lines = 8;
+  const std::uint64_t at = tail_ % ring_.capacity;
+  __builtin_prefetch(ring_.data + head_ % ring_.capacity);
+  for (std::uint64_t i = 0; i < lines && at + i * line < ring_.capacity; ++i) __builtin_prefetch(ring_.data + at + i * line, 1);
 }
 
 RingReader::RingReader(Ring ring, bool from_now)

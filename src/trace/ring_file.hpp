@@ -66,10 +66,11 @@ class RingWriter {
 
  private:
   void make_room(std::uint64_t end);
+  void prefetch_next() const;
 
   Ring ring_;
   std::uint64_t tail_, head_;
-  std::string buffer_;
+  std::string buffer_;  // of a message that is masked
 };
 
 // Reads a ring, from the oldest entry or from where the last call ended. `f(entry)` is called with what is complete; its bytes live until

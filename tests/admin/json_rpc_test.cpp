@@ -188,6 +188,17 @@ TEST(JsonRpc, AHandlerThatThrowsForgetsOrRepeatsGivesOneAnswer) {
   EXPECT_EQ(ask("repeats")["result"], 1);
 }
 
+TEST(JsonRpc, AMethodMayAskWhoAsks) {
+  MethodTable methods;
+  methods.add_for_caller("who", [](const Json&, const MethodTable::Done& done, const Caller& caller) {
+    done(Json{caller.name, caller.over_http});
+  });
+  std::string reply;
+  methods.dispatch(R"([{"jsonrpc":"2.0","method":"who","id":1}])", [&](std::string text) { reply = std::move(text); },
+                   {.name = "http 192.0.2.1:9", .over_http = true});
+  EXPECT_EQ(Json::parse(reply)[0]["result"], (Json{"http 192.0.2.1:9", true}));
+}
+
 TEST(JsonRpc, OtherMethodsGoToTheOtherHandler) {
   auto methods = example_methods();
   methods.set_other([](const std::string& method, const Json& params, const MethodTable::Done& done) {

@@ -260,6 +260,38 @@ TEST(Server, GatewaysKeepTheirStateOverTheEngineAndTheServer) {
   EXPECT_EQ(states(), "AX IP DX ");
 }
 
+TEST(Server, PingsOfGatewaysAreSwitchedOffAndOn) {
+  Sandbox sandbox;
+  const Peer gateway;
+  sandbox.write("dispatcher.list", fmt::format("1 sip:127.0.0.1:{}\n", gateway.port()));
+  sandbox.configure("", "[dispatcher]\nlist = \"dispatcher.list\"\nprobing_interval = \"100ms\"\nprobing_mode = \"all\"");
+  ASSERT_TRUE(sandbox.start());
+  const auto answer_ping = [&] {
+    const auto ping = gateway.receive("OPTIONS ");
+    if (!ping.empty()) gateway.send(sandbox.port(), respond(ping, "200 OK", "g"));
+    return !ping.empty();
+  };
+  const auto ping_active = [&](std::vector<std::string> state) {
+    state.insert(state.begin(), {"rpc", "dispatcher.ping_active"});
+    return json::parse(sandbox.command(state).out, nullptr, false);
+  };
+  const auto sent = [&] { return sandbox.status()["counters"]["datagrams_sent"].get<int>(); };
+  EXPECT_TRUE(answer_ping());
+  EXPECT_EQ(ping_active({}), (json{{"OldPingState", 1}}));
+  EXPECT_EQ(ping_active({"0"}), (json{{"NewPingState", 0}, {"OldPingState", 1}}));
+  EXPECT_EQ(sandbox.command({"rpc", "dispatcher.ping_active", "2"}).code, 1);
+
+  ASSERT_EQ(kill(sandbox.status()["pids"]["engine"].get<pid_t>(), SIGKILL), 0);
+  ASSERT_TRUE(sandbox.wait_for_status([](const json& status) { return status["engine_starts"] == 2 && status.contains("counters"); }));
+  EXPECT_EQ(ping_active({}), (json{{"OldPingState", 0}})) << "the next engine knows";
+  const int turns = sandbox.status()["counters"]["turns"];
+  ASSERT_TRUE(sandbox.wait_for_status([&](const json& status) { return status["counters"]["turns"] >= turns + 40; }));
+  EXPECT_EQ(sent(), 0);
+  EXPECT_EQ(ping_active({"1"}), (json{{"NewPingState", 1}, {"OldPingState", 0}}));
+  EXPECT_TRUE(sandbox.wait_for_status([&](const json& status) { return status["counters"]["datagrams_sent"] > 0; }));
+  EXPECT_TRUE(answer_ping());
+}
+
 TEST(Server, EveryListedMethodExists) {
   Sandbox sandbox;
   ASSERT_TRUE(sandbox.start());

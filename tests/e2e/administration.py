@@ -179,6 +179,10 @@ def counted(arguments):
             if not method["x-changes"] and method["name"] != "upgrade.progress":
                 _, answer = server.rpc({"jsonrpc": "2.0", "method": method["name"], "id": 1})
                 assert answer.get("error", {}).get("code") != -32601, method["name"]
+        _, answer = server.rpc({"jsonrpc": "2.0", "method": "pike.top", "params": ["ALL"], "id": 1})
+        assert set(answer["result"]) == {"max_hits", "list", "number_of_rows"}, answer
+        _, answer = server.rpc({"jsonrpc": "2.0", "method": "dispatcher.ping_active", "params": [0], "id": 1})
+        assert answer["result"] == {"NewPingState": 0, "OldPingState": 1}, answer
         server.rpc({"jsonrpc": "2.0", "method": "dispatcher.set_state", "params": ["i", 1, gateways[0]], "id": 1})
         assert server.scrape()[0][f'perdure_gateway_up{{set="1",gateway="{gateways[0]}"}}'] == 0
         assert re.search(r'dispatcher.set_state \["i",1,"sip:127.0.0.1:\d+"\] by http 127.0.0.1:\d+: done', server.log_text())
@@ -282,7 +286,7 @@ def crowd(server, end, counts):
 
 
 def attacked(arguments):
-    """Administration under attack: refused or limited, and calls are as quick as without."""
+    """Administration under attack: refused or limited, and calls are as quick as before it and after it."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     with Administered(arguments.binary).start() as server:
         load = ["--calls", arguments.calls, "--rate", arguments.rate]
@@ -297,15 +301,18 @@ def attacked(arguments):
             for thread in threads:
                 thread.join()
         values, _ = server.scrape()
-        p99 = [report["post_dial_delay_ms"]["p99"] for report in (quiet, under_attack)]
+        # Twice without: a machine that becomes slower meanwhile is no fault of the attack.
+        quiet_again, _ = Load(arguments.load, server, *load).result()
+        p99 = [report["post_dial_delay_ms"]["p99"] for report in (quiet, under_attack, quiet_again)]
         refusals = {series: value for series, value in values.items() if series.startswith("perdure_admin_http_refused")}
-        print(text, f"p99 of the post-dial delay {p99[0]:.1f} ms alone, {p99[1]:.1f} ms under attack; {open_now:.0f} connections; {counts}; {refusals}")
+        print(text, f"p99 of the post-dial delay {p99[0]:.1f} ms before, {p99[1]:.1f} ms under attack, {p99[2]:.1f} ms after; {open_now:.0f} connections; {counts}; {refusals}")
         assert counts["connections"] > 200 and counts.get(401, 0) > 20, counts
         assert 200 not in counts and 204 not in counts
         assert values["perdure_admin_http_requests_total"] < 50
-        assert quiet["failed_calls"] == 0 and under_attack["failed_calls"] == 0, under_attack["failures"]
+        for report in (quiet, under_attack, quiet_again):
+            assert report["failed_calls"] == 0, report["failures"]
         assert server.status()["engine_starts"] == 1
-        assert p99[1] <= p99[0] * arguments.p99_factor + 1, p99
+        assert p99[1] <= (p99[0] + p99[2]) / 2 * arguments.p99_factor + 1, p99
 
 
 def make_certificate(folder, name):
@@ -360,8 +367,8 @@ def secured(arguments):
 
 
 def kept(arguments):
-    """Counters and HTTP are there after an upgrade of the edge, too."""
-    with Administered(arguments.binary).start() as server:
+    """Counters and HTTP are there after an upgrade of the edge, too, and over HTTP it is begun and followed."""
+    with Administered(arguments.binary, admin='[engine]\nprobation = "2s"\n').start() as server:
         Load(arguments.load, server, "--calls", 50, "--rate", 50).result()
         before = server.scrape()
         code, _, err = server.command("upgrade", "--edge")
@@ -369,6 +376,36 @@ def kept(arguments):
         after = server.scrape()
         assert not [line for line in fell(before, after) if "admin_http" not in line and "pause" not in line], fell(before, after)
         assert after[0]['perdure_requests_received_total{method="INVITE"}'] >= 50
+
+        edge = server.status()["pids"]["edge"]
+        begin = time.monotonic()
+        _, answer = server.rpc({"jsonrpc": "2.0", "method": "upgrade", "params": {"edge": True}, "id": 1})
+        assert answer["result"]["begun"] and time.monotonic() - begin < 2, answer
+        progress = follow_upgrade(server)
+        assert any("has taken over" in step for step in progress["steps"]), progress
+        assert server.status()["pids"]["edge"] != edge and server.scrape()[0]["perdure_up"] == 1
+        # What fails is told, at once or to whoever follows it.
+        edge = server.status()["pids"]["edge"]
+        refused = {"jsonrpc": "2.0", "method": "upgrade", "params": {"edge": True, "binary": "/no/such/file"}, "id": 1}
+        assert "/no/such/file" in server.rpc(refused)[1]["error"]["message"]
+        assert server.rpc({**refused, "params": {"edge": True, "binary": "/bin/false"}})[1]["result"]["begun"]
+        progress = follow_upgrade(server)
+        assert "/bin/false: it ended (exit code 1)" in progress["steps"][-1], progress
+        assert server.status()["pids"]["edge"] == edge
+
+
+def follow_upgrade(server):
+    """upgrade.progress when it has ended; nobody answers in the moment of the exchange."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            progress = server.rpc({"jsonrpc": "2.0", "method": "upgrade.progress", "id": 1})[1]["result"]
+            if not progress["running"]:
+                return progress
+        except (OSError, http.client.HTTPException):
+            pass
+        time.sleep(0.05)
+    raise AssertionError("the upgrade does not end")
 
 
 def main():

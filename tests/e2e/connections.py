@@ -28,15 +28,15 @@ def raise_limit():
 
 def make_certificate(folder):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                    "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+                    "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1,IP:::1", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
                    check=True, capture_output=True)
 
 
 class ConnectionServer(server.Server):
     """Listens by all transports; the kernel chooses the ports."""
 
-    def __init__(self, binary, transports, sections=""):
-        super().__init__(binary, gateways=0, script=HERE / "connections.lua")
+    def __init__(self, binary, transports, sections="", script=HERE / "connections.lua"):
+        super().__init__(binary, gateways=0, script=script)
         make_certificate(self.folder)
         listen = ", ".join(f'"{transport}:127.0.0.1:0"' for transport in transports)
         text = self.config.read_text().replace(f'"udp:127.0.0.1:{self.port}"', f'"udp:127.0.0.1:{self.port}", {listen}')

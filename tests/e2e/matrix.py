@@ -188,12 +188,12 @@ async def run(test, kills):
 
 
 class MatrixServer(server.Server):
-    def __init__(self, binary):
-        super().__init__(binary, gateways=0, script=HERE / "connections.lua")
+    def __init__(self, binary, script=HERE / "connections.lua", sections=""):
+        super().__init__(binary, gateways=0, script=script)
         connections.make_certificate(self.folder)
         listen = ", ".join(f'"{transport}:{f"[{host}]" if ":" in host else host}:0"' for transport, host in itertools.product(TRANSPORTS, FAMILIES))
         text = self.config.read_text().replace(f'"udp:127.0.0.1:{self.port}"', listen)
-        self.config.write_text(text + '[tls]\ncertificates = ["certificate.pem"]\nprivate_keys = ["key.pem"]\n')
+        self.config.write_text(text + '[tls]\ncertificates = ["certificate.pem"]\nprivate_keys = ["key.pem"]\n' + sections)
         self.start()
         ready = (self.folder / "out").read_text()
         self.ports = {(transport, host): int(re.search(rf" {transport}:{re.escape(f'[{host}]' if ':' in host else host)}:(\d+)", ready)[1])

@@ -64,6 +64,24 @@ TEST(Ring, GivesWhatWasPublishedInOrder) {
   EXPECT_FALSE(consumer.next());
 }
 
+TEST(Ring, TellsHowLongAMessageHasWaited) {
+  const Memory memory;
+  RingProducer producer(memory.ring());
+  RingConsumer consumer(memory.ring());
+  for (const char* text : {"one", "of an older program", "of tomorrow"}) ASSERT_TRUE(producer.append(message(text)));
+  producer.publish();
+  const auto header_of = [&](int entry) { return reinterpret_cast<EntryHeader*>(memory.data + (entry * 2 * ring_alignment)); };
+  header_of(1)->appended_ns = 0;
+  header_of(2)->appended_ns += 3'600'000'000'000;
+  pause_a_moment();
+  const auto waited = waited_ns(*consumer.next());
+  ASSERT_TRUE(waited);
+  EXPECT_GE(*waited, 20'000U);
+  EXPECT_LT(*waited, 60'000'000'000U);
+  EXPECT_FALSE(waited_ns(*consumer.next()));
+  EXPECT_FALSE(waited_ns(*consumer.next())) << "a dead engine may have written anything";
+}
+
 TEST(Ring, KeepsMessagesInOnePieceAroundTheEnd) {
   const Memory memory;
   RingProducer producer(memory.ring());

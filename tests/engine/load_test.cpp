@@ -1,7 +1,7 @@
 // What must hold under load with several workers: order, and nothing from the heap.
 #include "engine/call_load.hpp"
-#include "engine/counting_new.hpp"
 #include "engine/engine_fixture.hpp"
+#include "heap/counting_new.hpp"
 
 namespace perdure::engine {
 namespace {

@@ -1,5 +1,5 @@
 // The steady state of the worker's path outside Lua takes nothing from the heap.
-#include "proxy/counting_new.hpp"
+#include "heap/counting_new.hpp"
 #include "proxy/proxy_fixture.hpp"
 
 namespace perdure::proxy {
@@ -24,23 +24,23 @@ class Allocation : public ProxyTest {
 
   // One message in, counted; what it leads to is kept for the next.
   void feed(std::string_view text, int from_port) {
-    const std::uint64_t before = allocation_count();
+    const std::uint64_t before = allocations_of_this_thread();
     proxy->on_received({text, at_port(from_port), 0, 0}, now, outputs);
-    spent += allocation_count() - before;
+    spent += allocations_of_this_thread() - before;
     sent.clear();
     for (const auto& send : outputs.sends()) sent.push_back({send.destination, send.socket, std::string(send.bytes)});
-    const std::uint64_t settled = allocation_count();
+    const std::uint64_t settled = allocations_of_this_thread();
     outputs.clear();
     proxy->outputs_sent();
-    spent += allocation_count() - settled;
+    spent += allocations_of_this_thread() - settled;
   }
   void tick(Duration duration) {
     for (const Time end = now + duration; now < end; now += 10ms) {
-      const std::uint64_t before = allocation_count();
+      const std::uint64_t before = allocations_of_this_thread();
       proxy->on_tick(now, outputs);
       outputs.clear();
       proxy->outputs_sent();
-      spent += allocation_count() - before;
+      spent += allocations_of_this_thread() - before;
     }
   }
   [[nodiscard]] Sent to_gateway() const {

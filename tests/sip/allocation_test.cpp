@@ -3,8 +3,8 @@
 
 #include <string>
 
+#include "heap/counting_new.hpp"
 #include "sip/builder.hpp"
-#include "sip/counting_new.hpp"
 #include "sip/edits.hpp"
 #include "sip/framer.hpp"
 
@@ -83,9 +83,9 @@ struct Worker {
 
 std::size_t allocations_of(Worker& worker, void (Worker::*work)()) {
   (worker.*work)();  // the warm-up
-  const std::size_t before = allocations();
+  const std::size_t before = allocations_of_this_thread();
   for (int i = 0; i < 100; ++i) (worker.*work)();
-  return allocations() - before;
+  return allocations_of_this_thread() - before;
 }
 
 TEST(Allocations, NonePerForwardedRequest) {
@@ -108,9 +108,9 @@ TEST(Allocations, NonePerComparisonAndFrame) {
 }
 
 TEST(Allocations, AreCounted) {
-  const std::size_t before = allocations();
+  const std::size_t before = allocations_of_this_thread();
   const std::string text(100, 'x');
-  EXPECT_EQ(allocations() - before, 1U);
+  EXPECT_EQ(allocations_of_this_thread() - before, 1U);
   EXPECT_EQ(text.size(), 100U);
 }
 

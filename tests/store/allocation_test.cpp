@@ -1,41 +1,9 @@
 // In the steady state a worker takes nothing from the heap for the store.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "base/random.hpp"
+#include "heap/counting_new.hpp"
 #include "store/record_types.hpp"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size ? size : 1)) return memory;
-  std::abort();
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size);
-}
-void* operator new[](std::size_t size) {
-  return counted(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace perdure::store {
 namespace {
@@ -70,9 +38,9 @@ TEST(Allocation, NoneInTheSteadyState) {
     if (random.below(3) == 0) partition.reclaim();
   };
   for (int i = 0; i < 200000; ++i) turn();
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocations_of_this_thread();
   for (int i = 0; i < 100000; ++i) turn();
-  EXPECT_EQ(allocations.load() - before, 0U);
+  EXPECT_EQ(allocations_of_this_thread() - before, 0U);
 }
 
 }  // namespace

@@ -9,9 +9,10 @@ namespace perdure::trace {
 namespace {
 
 std::string masked(std::string text) {
-  const auto size = text.size();
+  const auto before = text;
   mask_credentials(text);
-  EXPECT_EQ(text.size(), size);
+  EXPECT_EQ(text.size(), before.size());
+  EXPECT_TRUE(text == before || may_hold_credentials(before)) << before;
   return text;
 }
 
@@ -47,6 +48,20 @@ TEST(Mask, NothingElse) {
       "INVITE sip:a SIP/2.0\r\nP-Asserted-Identity: <sip:a@b>\r\nProxy-Authenticate: Digest nonce=\"x\"\r\nAuthorization-Info: "
       "y\r\n\r\nAuthorization: body\r\n";
   EXPECT_EQ(masked(text), text);
+}
+
+TEST(Mask, WhatHoldsNoneIsSeenWithoutReadingIt) {
+  const std::string text =
+      "INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nAllow: ACK\r\nAccept: b\r\nP-Asserted-Identity: <sip:a@b>\r\nk: "
+      "path\r\n\r\nv=0\r\na=rtpmap:0\r\n";
+  EXPECT_FALSE(may_hold_credentials(text));
+  // At every place, the end of the text and of what is compared at a time included.
+  for (std::size_t filling = 0; filling < 40; ++filling)
+    for (const std::string line : {"Authorization: Basic x", "PROXY-AUTHORIZATION: Basic x", "a=crypto:1 inline:x", "k=x"}) {
+      const auto held = std::string(filling, 'x') + "\n" + line;
+      EXPECT_TRUE(may_hold_credentials(held)) << held;
+      EXPECT_TRUE(may_hold_credentials(held + text)) << held;
+    }
 }
 
 TEST(Mask, AnyBytes) {

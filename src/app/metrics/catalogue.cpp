@@ -61,6 +61,12 @@ const MetricInfo own[] = {
     {"perdure_receive_slots_taken", gauge, "worker", "Datagrams that have been read and whose effect is not finished, of 256."},
     {"perdure_ring_bytes", gauge, "worker, direction",
      "Messages in the ring between connections and a worker: inbound to it, outbound from it."},
+    {"perdure_ring_inbound_seconds", histogram, "",
+     "What a message of a connection waits between edge and worker: from when the edge has read it whole until the worker takes it. The "
+     "gap "
+     "of a switch of engines is in it."},
+    {"perdure_ring_outbound_seconds", histogram, "",
+     "The same from a worker, whose change of the transaction is committed, until the edge takes it to send it."},
     {"perdure_ring_capacity_bytes", gauge, "", "Room of each ring."},
     {"perdure_udp_queue_bytes", gauge, "listen",
      "What waits in the receive buffers of the sockets of a listen address, as the kernel counts it."},

@@ -81,12 +81,15 @@ void collect_connections(MetricSet& set, const ConnectionsHost& host) {
   edge::for_each_counter(counters, [&](std::string_view event, std::uint64_t value) {
     if (event != "buffered_bytes") set.add("perdure_connection_events_total", static_cast<double>(value), {{"event", std::string(event)}});
   });
+  metrics::Distribution outbound;
+  host.connections()->ring_outbound().add_to(outbound);
+  set.add("perdure_ring_outbound_seconds", outbound, 1000, 1'000'000'000);
   if (host.rings()) collect_rings(set, *host.rings());
 }
 
 void collect_http(MetricSet& set, const admin::HttpCounters& counters) {
-  const auto add = [&](const char* metric, const std::atomic<std::uint64_t>& counter, MetricLabels labels = {}) {
-    set.add(metric, static_cast<double>(counter.load(std::memory_order_relaxed)), std::move(labels));
+  const auto add = [&](const char* metric, const std::atomic<std::uint64_t>& counter, const MetricLabels& labels = {}) {
+    set.add(metric, static_cast<double>(counter.load(std::memory_order_relaxed)), labels);
   };
   add("perdure_admin_http_connections_total", counters.connections);
   add("perdure_admin_http_requests_total", counters.requests);

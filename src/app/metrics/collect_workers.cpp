@@ -109,6 +109,7 @@ void collect_workers(MetricSet& set, const metrics::Region& region) {
   set.add("perdure_call_setup_seconds", sum(region, &WorkerBlock::setup_time), ms, 300 * s);
   set.add("perdure_script_seconds", sum(region, &WorkerBlock::script_time), us, s);
   set.add("perdure_commit_seconds", sum(region, &WorkerBlock::commit_time), 100, 100 * ms);
+  set.add("perdure_ring_inbound_seconds", sum(region, &WorkerBlock::ring_inbound), us, s);
   set.add("perdure_script_runs_total", static_cast<double>(sum(region, &WorkerBlock::script_runs)));
   set.add("perdure_script_failures_total", static_cast<double>(sum(region, &WorkerBlock::script_errors)));
   for (std::uint32_t worker = 0; worker < region.worker_count(); ++worker) {

@@ -45,6 +45,7 @@ class Connections {
   void take(HandedConnections handed);
 
   [[nodiscard]] const ConnectionCounters& counters() const { return hub_.counters(); }
+  [[nodiscard]] const metrics::Histogram& ring_outbound() const { return hub_.ring_outbound(); }
   // Runs `f` in the thread of the connections, soon; right away if there is none.
   void post(std::function<void(Hub&)> f);
 

@@ -1,5 +1,6 @@
 #include "edge/connections/hub.hpp"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -17,6 +18,11 @@ namespace {
 constexpr std::size_t events_max = 512;
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr Duration tick_interval = 250ms;
+// To be woken, and to wake a worker, costs several times what a message costs. When messages come closely one after the other, they are
+// left in their sockets until there are about so many, at most for that time. More at once would save little more, and the last of them
+// would wait in the ring for the others.
+constexpr int gathered_messages = 4;
+constexpr std::chrono::nanoseconds gather_time_max = 500us;
 // Handshakes cost a thousand times what a message costs. In one turn they may take so long; the rest of them is for the next turns.
 constexpr Duration handshakes_time = 2ms;
 
@@ -122,10 +128,13 @@ Connection* Hub::find(std::uint64_t id) {
   return found == connections_.end() ? nullptr : found->second.get();
 }
 
+bool Hub::has_published() const {
+  return std::ranges::any_of(outbound_, [](const RingConsumer& ring) { return !ring.empty(); });
+}
+
 bool Hub::has_work() const {
-  if (!read_on_.empty() || !dirty_.empty()) return true;
+  if (!read_on_.empty() || !dirty_.empty() || has_published()) return true;
   for (std::uint32_t worker = 0; worker < outbound_.size(); ++worker) {
-    if (!outbound_[worker].empty()) return true;
     // The worker has made room since it was asked to.
     if (full_[worker] && rings_.marks(worker).edge_wants_room.load(std::memory_order_acquire) == 0) return true;
   }
@@ -139,7 +148,46 @@ int Hub::wait_ms(Duration longest) const {
   return static_cast<int>(std::min(until_tick, std::chrono::duration_cast<std::chrono::milliseconds>(longest)).count());
 }
 
+std::chrono::nanoseconds Hub::gather_time() const {
+  return std::min(gather_time_max, gathered_messages * message_interval_);
+}
+
+void Hub::count_turn(std::uint64_t received, SteadyTime waiting_since) {
+  gathering_ = received != 0 && now_ - waiting_since < gather_time() && read_on_.empty() && dirty_.empty();
+  if (received == 0) return;
+  const std::chrono::nanoseconds elapsed = now_ - std::exchange(last_received_, now_);
+  const auto interval = std::min(elapsed, 2 * gather_time_max) / static_cast<std::int64_t>(received);
+  message_interval_ += (interval - message_interval_) / 8;
+}
+
+// Peers are not looked after before messages have gathered; what the engine publishes meanwhile leaves at once. False: it is time, or there
+// is something else to do.
+bool Hub::gather() {
+  if (!std::exchange(gathering_, false)) return false;
+  const std::chrono::nanoseconds left = last_received_ + gather_time() - std::chrono::steady_clock::now();
+  if (left <= std::chrono::nanoseconds{}) return false;
+  const timespec pause{0, left.count()};
+  pollfd waiting{rings_.edge_event(), POLLIN, 0};
+  (void)rings_.edge_sleeps().exchange(1, std::memory_order_acq_rel);
+  if (!has_published()) (void)ppoll(&waiting, 1, &pause, nullptr);
+  (void)rings_.edge_sleeps().exchange(0, std::memory_order_acq_rel);
+  if (!has_published()) return false;
+  std::uint64_t ignored = 0;
+  (void)!::read(rings_.edge_event(), &ignored, sizeof ignored);
+  now_ = std::chrono::steady_clock::now();
+  take_published();
+  flush_dirty();
+  return_undelivered();
+  publish();
+  closed_.clear();
+  gathering_ = read_on_.empty() && dirty_.empty();
+  return true;
+}
+
 void Hub::turn(Duration longest) {
+  if (gather()) return;
+  const auto waiting_since = std::chrono::steady_clock::now();
+  const std::uint64_t received_before = counters_.messages_received.get();
   // See RingRegion::wake_edge: the flag first, then a last look.
   (void)rings_.edge_sleeps().exchange(1, std::memory_order_acq_rel);
   const int milliseconds = has_work() ? 0 : wait_ms(longest);
@@ -148,7 +196,9 @@ void Hub::turn(Duration longest) {
   (void)rings_.edge_sleeps().exchange(0, std::memory_order_acq_rel);
   now_ = std::chrono::steady_clock::now();
   std::ranges::fill(full_, std::uint8_t{0});
+  // Before anything is read, so that what is read does not wait for what is written.
   take_published();
+  flush_dirty();
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == ring_event) {
@@ -163,8 +213,8 @@ void Hub::turn(Duration longest) {
   for (const auto id : std::exchange(read_on_, {}))
     if (Connection* const connection = find(id); connection && std::exchange(connection->read_on, false)) read(*connection);
   retry(stalled_);
-  flush_dirty();
   publish();
+  flush_dirty();
   const auto handshakes_end = now_ + handshakes_time;
   for (const auto id : std::exchange(handshaking_, {})) {
     if (paused_ || std::chrono::steady_clock::now() > handshakes_end) break;  // epoll will name them again
@@ -178,6 +228,7 @@ void Hub::turn(Duration longest) {
   flush_dirty();
   publish();
   closed_.clear();
+  count_turn(counters_.messages_received.get() - received_before, waiting_since);
 }
 
 void Hub::on_event(std::uint64_t id, std::uint32_t events) {

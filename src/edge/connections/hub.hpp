@@ -1,8 +1,8 @@
 #pragma once
 // All connections of the server: listens, connects, reads, writes, and moves messages between them and the rings. One thread, no locks.
 //
-// A turn: what the engine has published is queued, what can be read is read and put into the rings, queues are written, the workers are
-// woken. Nothing in it waits for a peer: whatever a peer does not take or does not send stays in its own bounded buffers.
+// A turn: what the engine has published is queued and written, what can be read is read and put into the rings, the workers are woken.
+// Nothing in it waits for a peer: whatever a peer does not take or does not send stays in its own bounded buffers.
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -24,6 +24,7 @@
 #include "edge/connections/sent_messages.hpp"
 #include "edge/connections/tls.hpp"
 #include "edge/ring_region.hpp"
+#include "metrics/histogram.hpp"
 
 namespace perdure::edge {
 
@@ -74,6 +75,8 @@ class Hub {
   void take(HandedConnections handed);
 
   [[nodiscard]] const ConnectionCounters& counters() const { return counters_; }
+  // What messages waited in the rings of all workers until they were taken from there to be sent. In any thread.
+  [[nodiscard]] const metrics::Histogram& ring_outbound() const { return ring_outbound_; }
   [[nodiscard]] std::vector<ConnectionView> list(std::size_t limit) const;
   // False: there is no such connection.
   bool close_connection(std::uint64_t id);
@@ -113,6 +116,10 @@ class Hub {
   void use_rings();
   [[nodiscard]] int wait_ms(Duration longest) const;
   [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool has_published() const;
+  [[nodiscard]] std::chrono::nanoseconds gather_time() const;
+  [[nodiscard]] bool gather();
+  void count_turn(std::uint64_t received, SteadyTime waiting_since);
   void on_event(std::uint64_t id, std::uint32_t events);
   void set_interest(Connection& connection);
   Connection* find(std::uint64_t id);
@@ -140,6 +147,7 @@ class Hub {
   void handshake(Connection& connection);
   void read_proxy_header(Connection& connection);
   void read(Connection& connection);
+  void write_on(Connection& connection);
   void take_input(Connection& connection, std::span<char> fresh);
   void count_input(Connection& connection);
   std::size_t consume(Connection& connection, std::span<char> bytes);
@@ -161,6 +169,8 @@ class Hub {
   void route(Outgoing outgoing);
   void enqueue(Connection& connection, Outgoing outgoing);
   void flush(Connection& connection);
+  [[nodiscard]] std::string_view next_bytes(const Connection& connection);
+  void count_written(Connection& connection, std::size_t bytes);
   void flush_dirty();
   void come_back(Outgoing outgoing);
   void return_undelivered();
@@ -170,6 +180,7 @@ class Hub {
 
   // ---- hub_alias.cpp ----
   void take_alias(Connection& connection, std::string_view message);
+  void give_alias(const Entry& order);
   void add_alias(Connection& connection, const PeerName& alias);
 
   // ---- hub_hand_over.cpp ----
@@ -194,7 +205,10 @@ class Hub {
   int epoll_ = -1;
   bool ending_ = false, paused_ = false;
   bool accepting_ = true;  // false: there was no descriptor left
+  bool gathering_ = false;
   SteadyTime now_, next_tick_;
+  SteadyTime last_received_;                     // when the last turn began in which messages came
+  std::chrono::nanoseconds message_interval_{};  // between messages of peers, lately
   std::vector<RingProducer> inbound_;
   std::vector<RingConsumer> outbound_;
   std::vector<std::uint64_t> damages_;
@@ -209,8 +223,9 @@ class Hub {
   std::vector<std::uint64_t> stalled_, throttled_;  // wait for room in a ring, for their source's next second
   std::uint32_t outbound_count_ = 0;
   std::vector<std::unique_ptr<Connection>> closed_;  // of this turn: whoever has a reference still may use it
-  std::string scratch_;
+  std::string scratch_, gathered_;
   ConnectionCounters counters_;
+  metrics::Histogram ring_outbound_;
 };
 
 }  // namespace perdure::edge

@@ -71,13 +71,12 @@ void Hub::read(Connection& connection) {
         counters_.bytes_received.add(bytes);
         take_input(connection, {scratch_.data(), bytes});
         if (connection.state == Connection::State::Closed || connection.state == Connection::State::Closing || connection.stalled) return;
-        // Of a plain stream that was all, mostly; if not, epoll says so. Of an encrypted one epoll does not know what is left.
-        if (bytes < scratch_.size() && connection.transport != Transport::Tls && connection.transport != Transport::Wss) return;
+        // That was all, mostly; if not, epoll says so. What an encrypted stream holds itself, epoll does not know of.
+        if (bytes < scratch_.size() && !connection.stream->holds_more()) return write_on(connection);
         break;
       case IoStatus::WantRead:
       case IoStatus::WantWrite:
-        if (!connection.out.empty() && !std::exchange(connection.dirty, true)) dirty_.push_back(connection.id);
-        return;
+        return write_on(connection);
       case IoStatus::Closed:
         return close(connection, counters_.closed_by_peer);
       case IoStatus::Failed:
@@ -86,6 +85,11 @@ void Hub::read(Connection& connection) {
   }
   // Others have their turn before it may go on.
   if (!std::exchange(connection.read_on, true)) read_on_.push_back(connection.id);
+}
+
+// What could not be written before something was read.
+void Hub::write_on(Connection& connection) {
+  if (!connection.out.empty() && !std::exchange(connection.dirty, true)) dirty_.push_back(connection.id);
 }
 
 void Hub::count_input(Connection& connection) {

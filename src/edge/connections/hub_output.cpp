@@ -9,7 +9,8 @@
 namespace perdure::edge {
 namespace {
 
-constexpr int entries_per_turn = 1024;  // of each worker
+constexpr int entries_per_turn = 1024;          // of each worker
+constexpr std::size_t write_bytes = 16 * 1024;  // what a record of TLS holds
 constexpr std::size_t undelivered_bytes_max = 4 << 20;
 
 std::uint64_t key_of(const Entry& entry) {
@@ -32,6 +33,11 @@ void Hub::take_published() {
     for (int i = 0; i < entries_per_turn; ++i) {
       const auto entry = ring.next();
       if (!entry) break;
+      if (const auto waited = waited_ns(*entry)) ring_outbound_.record(*waited);
+      if (entry->kind == EntryKind::Alias) {
+        give_alias(*entry);
+        continue;
+      }
       const std::uint64_t key = key_of(*entry);
       if (entry->again && sent_[worker].contains(key)) {
         counters_.duplicates_suppressed.add();
@@ -99,29 +105,44 @@ void Hub::flush_dirty() {
   }
 }
 
+// Several messages in one piece: to write costs more than to copy.
+std::string_view Hub::next_bytes(const Connection& connection) {
+  const auto first = std::string_view(connection.out.front().bytes).substr(connection.written);
+  if (connection.out.size() == 1 || first.size() >= write_bytes) return first;
+  gathered_.assign(first);
+  for (std::size_t i = 1; i < connection.out.size() && gathered_.size() < write_bytes; ++i)
+    gathered_.append(connection.out[i].bytes, 0, write_bytes - gathered_.size());
+  return gathered_;
+}
+
+void Hub::count_written(Connection& connection, std::size_t bytes) {
+  counters_.bytes_sent.add(bytes);
+  connection.write_since = now_;
+  connection.written += bytes;
+  while (!connection.out.empty() && connection.written >= connection.out.front().bytes.size()) {
+    const Outgoing& first = connection.out.front();
+    if (first.is_message) {
+      counters_.messages_sent.add();
+      ++connection.messages_sent;
+      connection.active = now_;
+    }
+    if (first.closes) connection.state = Connection::State::Closing;
+    connection.written -= first.bytes.size();
+    connection.out_bytes -= first.bytes.size();
+    account(-static_cast<std::int64_t>(first.bytes.size()));
+    connection.out.pop_front();
+  }
+}
+
 void Hub::flush(Connection& connection) {
   if (connection.state != Connection::State::Open && connection.state != Connection::State::Closing &&
       connection.state != Connection::State::Upgrade)
     return;
   while (!connection.out.empty() && !connection.wants_write) {
-    Outgoing& first = connection.out.front();
-    const auto [status, bytes] = connection.stream->write(std::string_view(first.bytes).substr(connection.written));
+    const auto [status, bytes] = connection.stream->write(next_bytes(connection));
     switch (status) {
       case IoStatus::Ok:
-        counters_.bytes_sent.add(bytes);
-        connection.write_since = now_;
-        connection.written += bytes;
-        if (connection.written < first.bytes.size()) break;
-        if (first.is_message) {
-          counters_.messages_sent.add();
-          ++connection.messages_sent;
-          connection.active = now_;
-        }
-        if (first.closes) connection.state = Connection::State::Closing;
-        connection.out_bytes -= first.bytes.size();
-        account(-static_cast<std::int64_t>(first.bytes.size()));
-        connection.written = 0;
-        connection.out.pop_front();
+        count_written(connection, bytes);
         break;
       case IoStatus::WantWrite:
         connection.wants_write = true;

@@ -31,6 +31,9 @@ class Stream {
   // Ok: messages may come. Again until then.
   [[nodiscard]] virtual IoStatus handshake() { return IoStatus::Ok; }
   [[nodiscard]] virtual IoResult read(std::span<char> into);
+  // After a read: there is more that has left the descriptor, so that waiting for it to be readable would be in vain.
+  [[nodiscard]] virtual bool holds_more() const { return false; }
+  // Who has been told to wait offers the same bytes again; more may follow them.
   [[nodiscard]] virtual IoResult write(std::string_view bytes);
   // Says goodbye where the protocol has a word for it.
   virtual void finish() {}

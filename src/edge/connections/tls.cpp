@@ -60,6 +60,8 @@ Result<> TlsContext::set_common(SSL_CTX* context, bool server) const {
   (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets only: peers keep them
   // An idle connection holds no buffers of 16 KiB.
   (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // All that has come with one read, not the header of a record and then its rest.
+  SSL_CTX_set_read_ahead(context, 1);
   if (!options_.ciphers.empty() && SSL_CTX_set_cipher_list(context, options_.ciphers.c_str()) != 1)
     return fail(fmt::format("tls.ciphers: \"{}\": {}", options_.ciphers, last_error()));
   const bool verifies =

@@ -20,6 +20,7 @@ class TlsStream final : public Stream {
 
   [[nodiscard]] IoStatus handshake() override;
   [[nodiscard]] IoResult read(std::span<char> into) override;
+  [[nodiscard]] bool holds_more() const override { return SSL_has_pending(ssl_) == 1; }
   [[nodiscard]] IoResult write(std::string_view bytes) override;
   void finish() override;
   [[nodiscard]] bool stays_here() const override { return ssl_ != nullptr; }

@@ -2,7 +2,9 @@
 #include <charconv>
 #include <optional>
 
+#include "proxy/outputs.hpp"
 #include "script/ksr/uri_access.hpp"
+#include "script/receiving_socket.hpp"
 #include "sip/uri_transport.hpp"
 #include "sip/via.hpp"
 #include "transaction/record.hpp"
@@ -67,6 +69,30 @@ int goes_to(Call& call) {
   return address && address->family == family ? 1 : -1;
 }
 
+// What is sent to that port of the peer takes the connection that this message came by.
+int add_alias(Call& call, std::int64_t port) {
+  const auto& context = call.context();
+  const auto& received = *context.received;
+  if (port < 1 || port > 65535) return call.fail("a port is 1 to 65535");
+  const Transport transport = receiving_socket(call).transport;
+  if ((transport != Transport::Tcp && transport != Transport::Tls) || received.connection == 0) return 1;
+  SocketAddress address = received.source;
+  address.port = static_cast<std::uint16_t>(port);
+  if (context.outputs && address != received.source)
+    context.outputs->alias({.connection = received.connection, .address = address, .socket = received.socket});
+  return 1;
+}
+
+int add_tcp_alias(Call& call) {
+  return add_alias(call, call.number(0));
+}
+
+int add_tcp_alias_via(Call& call) {
+  const auto via = call.message().top_via();
+  if (!via) return -1;
+  return add_alias(call, via->port != 0 ? via->port : sip::default_port(receiving_socket(call).transport));
+}
+
 // The flags of the branch with that index, 0 for the Request-URI's own; null: there is none.
 std::uint32_t* flags_of_branch(Call& call, std::int64_t index) {
   auto& context = call.context();
@@ -104,6 +130,15 @@ const Function table[] = {
      switch_on<transaction::no_forward_connect>},
     {"", "set_forward_close", "", boolean, routes::relaying, "The connection ends when the request has left by it.",
      "As set_forward_no_connect. Responses come by a connection that the next hop opens.", switch_on<transaction::forward_closes>},
+    {"", "add_tcp_alias", "int port", integer, requests,
+     "What is sent to this port of the peer takes the connection that the request came by, TCP or TLS, as long as it is open: a trunk that "
+     "dials "
+     "from any port is reached without a connection of our own. By other transports nothing happens.",
+     "For peers that you know: it leads their calls to whoever holds the connection. What is no port is a script error. At most 16 of a "
+     "connection.",
+     add_tcp_alias},
+    {"", "add_tcp_alias_via", "", integer, requests, "The same for the port of the top Via, or the usual one if it has none.", "",
+     add_tcp_alias_via},
     {"", "set_advertised_address", "string host", integer, requests, "Host that stands in our Via of this request instead of the socket's.",
      "Until the callback ends; a branch route inherits it, a failure route sets it again. What is no host is a script error. A request "
      "that "

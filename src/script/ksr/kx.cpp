@@ -5,6 +5,7 @@
 
 #include "proxy/proxy.hpp"
 #include "script/ksr/uri_access.hpp"
+#include "script/receiving_socket.hpp"
 #include "script/vm.hpp"
 #include "sip/name_addr.hpp"
 
@@ -55,15 +56,12 @@ Text source_address(Call& call) {
   call.vm.scratch = call.context().received->source.ip_text();
   return call.vm.scratch;
 }
-const proxy::LocalSocket& socket(const Call& call) {
-  return call.context().proxy.options().sockets[call.context().received->socket];
-}
 Text received_address(Call& call) {
-  call.vm.scratch = socket(call).address.ip_text();
+  call.vm.scratch = receiving_socket(call).address.ip_text();
   return call.vm.scratch;
 }
 Text transport(Call& call) {
-  return name(socket(call).transport);
+  return name(receiving_socket(call).transport);
 }
 
 Text contact_uri(Call& call) {
@@ -78,21 +76,21 @@ Text next_hop_uri(Call& call) {
 }
 Text source_uri(Call& call) {
   call.vm.scratch = "sip:" + call.context().received->source.text();
-  const Transport by = socket(call).transport;
+  const Transport by = receiving_socket(call).transport;
   if (by != Transport::Udp) call.vm.scratch.append(";transport=").append(name(by));
   return call.vm.scratch;
 }
 Text source_socket(Call& call) {
-  call.vm.scratch = std::string(name(socket(call).transport)) + ":" + call.context().received->source.text();
+  call.vm.scratch = std::string(name(receiving_socket(call).transport)) + ":" + call.context().received->source.text();
   return call.vm.scratch;
 }
 Text advertised_socket(Call& call) {
-  const auto& one = socket(call);
+  const auto& one = receiving_socket(call);
   call.vm.scratch = std::string(name(one.transport)) + ":" + one.advertised_host + ":" + std::to_string(one.advertised_port);
   return call.vm.scratch;
 }
 Text advertised_address(Call& call) {
-  return socket(call).advertised_host;
+  return receiving_socket(call).advertised_host;
 }
 // The user name of the credentials, as $au.
 Text credentials_user(Call& call) {
@@ -133,7 +131,7 @@ int status(Call& call) {
 // Kamailio's numbers.
 int transport_number(Call& call) {
   constexpr int numbers[] = {1, 2, 3, 5, 6};
-  return numbers[static_cast<std::size_t>(socket(call).transport)];
+  return numbers[static_cast<std::size_t>(receiving_socket(call).transport)];
 }
 
 const char* environment(Call& call) {
@@ -185,7 +183,7 @@ const Function table[] = {
     {"kx", "get_rcvadvip", "", value, any, "The advertised address of the socket that the message was received on.", "",
      give<advertised_address, Null::Nil>},
     {"kx", "get_rcvadvport", "", value, any, "The advertised port of that socket, a number.", "",
-     [](Call& call) { return call.give(std::int64_t{socket(call).advertised_port}); }},
+     [](Call& call) { return call.give(std::int64_t{receiving_socket(call).advertised_port}); }},
     {"kx", "get_rcvaddr_sock", "", value, any, "The advertised address of that socket, `udp:192.0.2.1:5060`.", "",
      give<advertised_socket, Null::Nil>},
     {"kx", "get_protoid", "", Returns::Integer, any, "The transport as a number: 1 UDP, 2 TCP, 3 TLS, 5 WS, 6 WSS.", "", transport_number},
@@ -212,7 +210,7 @@ const Function table[] = {
      [](Call& call) { return call.give(std::int64_t{call.context().received->source.port}); }},
     {"kx", "get_rcvip", "", value, any, "The address that the message was received on.", "", give<received_address, Null::Nil>},
     {"kx", "get_rcvport", "", value, any, "The port that the message was received on, a number.", "",
-     [](Call& call) { return call.give(std::int64_t{socket(call).address.port}); }},
+     [](Call& call) { return call.give(std::int64_t{receiving_socket(call).address.port}); }},
     {"kx", "get_proto", "", value, any, "The transport that the message was received by: `udp`.", "", give<transport, Null::Nil>},
     {"kx", "get_msglen", "", value, any, "The length of the message in bytes.", "",
      [](Call& call) { return call.give(static_cast<std::int64_t>(call.message().bytes().size())); }},

@@ -1,4 +1,5 @@
 // KSR.rr: Record-Route and Route (RFC 3261 16.4, 16.6 step 4).
+#include "script/ksr/expressions.hpp"
 #include "script/vm.hpp"
 #include "sip/params.hpp"
 
@@ -29,15 +30,7 @@ int record_route_params(Call& call) {
 int check_route_param(Call& call) {
   const auto& params = call.context().route_params;
   if (params.empty()) return -1;
-  switch (call.vm.regexes().match(call.text(0), params)) {
-    case RegexCache::Match::Yes:
-      return 1;
-    case RegexCache::Match::No:
-      return -1;
-    case RegexCache::Match::BadPattern:
-      break;
-  }
-  return call.fail("\"" + std::string(call.text(0)) + "\" is no regular expression");
+  return matches(call, params);
 }
 
 // The Route carries the From tag of the request that made the dialog: downstream is the direction of that request, and what is assumed

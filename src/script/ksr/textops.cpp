@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/case.hpp"
+#include "script/ksr/expressions.hpp"
 #include "script/ksr/header_edits.hpp"
 #include "script/ksr/sdp_access.hpp"
 #include "script/ksr/textops_changes.hpp"
@@ -13,15 +14,7 @@ namespace perdure::script {
 namespace {
 
 int search(Call& call, std::string_view text) {
-  switch (call.vm.regexes().match(call.text(0), text, RegexCache::Lines::Yes)) {
-    case RegexCache::Match::Yes:
-      return 1;
-    case RegexCache::Match::No:
-      return -1;
-    case RegexCache::Match::BadPattern:
-      break;
-  }
-  return call.fail("\"" + std::string(call.text(0)) + "\" is no regular expression");
+  return matches(call, text, RegexCache::Lines::Yes);
 }
 
 int has_body_type(Call& call) {
@@ -37,10 +30,10 @@ int truth(bool value) {
 }
 
 // Whether the expression of argument `index` is found in the text; nullopt after call.fail().
-std::optional<bool> matches(Call& call, std::size_t index, std::string_view text) {
+std::optional<bool> argument_matches(Call& call, std::size_t index, std::string_view text) {
   const auto match = call.vm.regexes().match(call.text(index), text, RegexCache::Lines::Yes);
   if (match != RegexCache::Match::BadPattern) return match == RegexCache::Match::Yes;
-  (void)call.fail("\"" + std::string(call.text(index)) + "\" is no regular expression");
+  (void)bad_expression(call, call.text(index));
   return std::nullopt;
 }
 
@@ -49,7 +42,7 @@ int search_header(Call& call) {
   const char which = call.text(2).empty() ? 'a' : call.text(2).front();
   const auto count = static_cast<int>(header_count(call.message(), call.text(0)));
   for (int i = which == 'l' ? count - 1 : 0; i >= 0 && i < (which == 'f' ? std::min(count, 1) : count); ++i) {
-    const auto found = matches(call, 1, call.message().value(*header_at(call.message(), call.text(0), i)));
+    const auto found = argument_matches(call, 1, call.message().value(*header_at(call.message(), call.text(0), i)));
     if (!found) return -1;
     if (*found) return 1;
   }
@@ -58,7 +51,7 @@ int search_header(Call& call) {
 
 int header_name_matches(Call& call) {
   for (const auto& field : call.message().headers()) {
-    const auto found = matches(call, 0, call.message().name(field));
+    const auto found = argument_matches(call, 0, call.message().name(field));
     if (!found) return -1;
     if (*found) return 1;
   }
@@ -73,8 +66,8 @@ bool may_go(const sip::HeaderField& field) {
 int remove_matching(Call& call, bool except) {
   int removed = -1;
   for (const auto& field : call.message().headers()) {
-    const auto found = matches(call, 0, call.message().name(field));
-    const auto kept = found && *found && except ? matches(call, 1, call.message().name(field)) : std::optional(false);
+    const auto found = argument_matches(call, 0, call.message().name(field));
+    const auto kept = found && *found && except ? argument_matches(call, 1, call.message().name(field)) : std::optional(false);
     if (!found || !kept) return -1;
     if (!*found || *kept || !may_go(field)) continue;
     call.context().edits->remove(field);
@@ -213,7 +206,7 @@ const Function table[] = {
     {"textops", "search_str", "string text, string expression", integer, routes::any, "A regular expression is found in the text.",
      "A bad expression is a script error.",
      [](Call& call) {
-       const auto found = matches(call, 1, call.text(0));
+       const auto found = argument_matches(call, 1, call.text(0));
        return truth(found && *found);
      }},
     {"textops", "search_hf", "string name, string expression, string which", integer, routes::any,

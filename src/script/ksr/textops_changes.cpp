@@ -1,4 +1,5 @@
 #include "script/ksr/textops_changes.hpp"
+#include "script/ksr/expressions.hpp"
 
 #include <algorithm>
 #include <string>
@@ -24,10 +25,6 @@ Area area_of(const sip::Message& message, Part part) {
   const std::size_t size = message.bytes().size(), body = size - message.body().size();
   if (part == Part::Body) return {body, size};
   return {message.headers_begin(), part == Part::Headers ? message.headers_end() : size};
-}
-
-int bad_expression(Call& call, std::string_view expression) {
-  return call.fail("\"" + std::string(expression) + "\" is no regular expression");
 }
 
 // The proxy writes these itself or knows a message by them, and the empty line ends the headers.

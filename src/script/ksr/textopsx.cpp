@@ -2,6 +2,7 @@
 #include <fnmatch.h>
 
 #include "base/case.hpp"
+#include "script/ksr/expressions.hpp"
 #include "script/ksr/header_edits.hpp"
 #include "script/ksr/textops_changes.hpp"
 #include "script/ksr/textopsx_parts.hpp"
@@ -78,7 +79,7 @@ int keep_headers(Call& call) {
     if (is_needed(field.name) || field.name == ContentType || field.name == Contact) continue;
     if (call.has(0)) {
       const auto match = call.vm.regexes().match(call.text(0), call.message().name(field), RegexCache::Lines::Yes);
-      if (match == RegexCache::Match::BadPattern) return call.fail("\"" + std::string(call.text(0)) + "\" is no regular expression");
+      if (match == RegexCache::Match::BadPattern) return bad_expression(call, call.text(0));
       if (match == RegexCache::Match::Yes) continue;
     }
     call.context().edits->remove(field);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "proxy/work.hpp"
+#include "script/ksr/expressions.hpp"
 #include "script/ksr/tm_contacts.hpp"
 #include "script/ksr/uri_access.hpp"
 #include "script/vm.hpp"
@@ -47,15 +48,7 @@ int check_status(Call& call) {
   const auto& context = call.context();
   const std::uint16_t status = context.status ? context.status : context.work ? context.work->header.status : std::uint16_t{0};
   if (status == 0) return -1;
-  switch (call.vm.regexes().match(call.text(0), std::to_string(status))) {
-    case RegexCache::Match::Yes:
-      return 1;
-    case RegexCache::Match::No:
-      return -1;
-    case RegexCache::Match::BadPattern:
-      break;
-  }
-  return call.fail("\"" + std::string(call.text(0)) + "\" is no regular expression");
+  return matches(call, std::to_string(status));
 }
 
 template <class Test>

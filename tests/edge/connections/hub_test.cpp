@@ -22,6 +22,27 @@ TEST_F(HubTest, MovesMessagesBothWays) {
   EXPECT_EQ(hub->counters().messages_sent.get(), 1U);
 }
 
+TEST_F(HubTest, WritesWhatIsForOnePeerInOnePieceAndCountsEach) {
+  open();
+  const auto peer = dial();
+  peer.say(sip_message("one"));
+  const auto entry = take();
+  const std::string large(40'000, 'x');
+  std::string all;
+  for (const std::string& text : {std::string("first"), large, std::string("third"), std::string("fourth")}) {
+    ASSERT_TRUE(outbound->append(message(text, peer.address(), entry->connection)));
+    all += text;
+  }
+  outbound->publish();
+  EXPECT_EQ(hear(peer, all.size()), all);
+  EXPECT_EQ(hub->counters().messages_sent.get(), 4U);
+  EXPECT_EQ(hub->counters().bytes_sent.get(), all.size());
+  EXPECT_EQ(hub->counters().buffered_bytes.get(), 0U);
+  metrics::Distribution waits;
+  hub->ring_outbound().add_to(waits);
+  EXPECT_EQ(waits.count(), 4U);
+}
+
 TEST_F(HubTest, FramesWhatComesInPieces) {
   open();
   const auto peer = dial();
@@ -44,6 +65,45 @@ TEST_F(HubTest, SendsByTheConnectionOfThatAddressWhenTheNamedOneIsGone) {
   ASSERT_TRUE(take());
   send(message("by address", peer.address(), 12345));
   EXPECT_EQ(hear(peer, 10), "by address");
+}
+
+TEST_F(HubTest, APeerIsFoundByThePortThatTheScriptNames) {
+  open();
+  const auto peer = dial();
+  peer.say(sip_message("one"));
+  const auto first = take();
+  ASSERT_TRUE(first);
+  const auto to_port = [&](std::uint16_t port, const char* host = "127.0.0.1") {
+    Entry entry = message("by alias", *SocketAddress::parse(host, port));
+    entry.may_connect = false;
+    send(entry);
+    std::string heard;
+    std::optional<Entry> back;
+    EXPECT_TRUE(until([&] {
+      heard += peer.hear().value_or("");
+      back = inbound->next();
+      inbound->release();
+      return !heard.empty() || back;
+    }));
+    return heard == "by alias";
+  };
+  EXPECT_FALSE(to_port(5060));
+  Entry alias{.kind = EntryKind::Alias, .connection = first->connection, .address = *SocketAddress::parse("192.0.2.1", 5060), .bytes = {}};
+  send(alias);
+  send(alias);
+  EXPECT_TRUE(to_port(5060));
+  EXPECT_FALSE(to_port(5061));
+  EXPECT_FALSE(to_port(5060, "192.0.2.1")) << "the alias is a port of the peer, whatever the ring says";
+  EXPECT_EQ(hub->counters().aliases.get(), 1U);
+  for (std::uint16_t port = 1; port <= 40; ++port) {
+    alias.address.port = port;
+    send(alias);
+  }
+  EXPECT_TRUE(to_port(15));
+  EXPECT_FALSE(to_port(16)) << "16 of one connection";
+  alias.connection = 4711;
+  send(alias);
+  EXPECT_FALSE(to_port(40)) << "a connection that is not there";
 }
 
 TEST_F(HubTest, ConnectsOnceToAnAddress) {
