@@ -88,9 +88,10 @@ class Judge {
     if (status == 503 || message_.cseq()->method == sip::Method::Cancel) return;
     // Once the transaction is forgotten (Timer I, at the earliest), its responses are strays, which are forwarded (16.11).
     if (!incoming->finals.empty() && now - incoming->final_at >= forgotten_after) return;
+    // Completed repeats a failure until its ACK comes, whatever else has gone past it (17.2.1).
+    if (incoming->finals.contains(status)) return;
     const bool invite = message_.cseq()->method == sip::Method::Invite, success = status < 300;
     for (const std::uint16_t other : incoming->finals) {
-      if (other == status) continue;
       // 16.7 step 5: each 2xx to an INVITE goes on, even after another final response.
       expect(invite && success, other < 300 ? "a failure after a 2xx" : "two final responses to one request");
     }
