@@ -136,14 +136,17 @@ class World:
             await a.expect("delivered")
         self.done["messages"] += 1
 
+    def failed(self, text):
+        self.failures.append(text)
+        print(text, flush=True)
+
     async def pair(self, a, b, turn):
         for what in (self.answered, self.cancelled, self.written):
             try:
                 await what(a, b, turn, turn % 3 == 0)
                 await asyncio.gather(a.finish(), b.finish())
             except client.Failure as failure:
-                self.failures.append(f"{what.__name__}, {a.user} to {b.user} by {a.host}: {failure}")
-                print(self.failures[-1], flush=True)
+                self.failed(f"{what.__name__}, {a.user} to {b.user} by {a.host}: {failure}")
                 await asyncio.gather(a.give_up(), b.give_up())
 
 
@@ -165,6 +168,9 @@ async def run(world):
 async def run_and_stop(world):
     try:
         return await run(world)
+    except client.Failure as failure:
+        world.failed(f"at the start: {failure}")
+        return 0
     finally:
         await world.stop()
 
