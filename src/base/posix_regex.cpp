@@ -11,6 +11,8 @@ namespace {
 
 // Of an expression whose repetitions are written out; each takes about 100 bytes.
 constexpr std::uint64_t nodes_max = 50'000;
+// Of groups within groups: the C library calls itself for each.
+constexpr std::size_t nesting_max = 250;
 
 // The end of the bracket expression that begins at `at`, behind its `]`.
 std::size_t end_of_brackets(std::string_view text, std::size_t at) {
@@ -55,6 +57,7 @@ bool is_small(std::string_view text) {
     if (c == '(') {
       begin_atom(0);
       groups.push_back(0);
+      if (groups.size() > nesting_max) return false;
     } else if (c == ')' && groups.size() > 1) {
       atom += groups.back() + 1;
       groups.pop_back();

@@ -29,6 +29,7 @@ TEST(PosixRegex, RefusesWhatGrowsWithoutEnd) {
   EXPECT_FALSE(compiles("(((a{1,200}){1,200}){1,200}){1,200}"));
   EXPECT_FALSE(compiles("((((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+"));
   EXPECT_FALSE(compiles("([[:alpha:]]{255}){255}"));
+  EXPECT_FALSE(compiles(std::string(100'000, '(') + "a" + std::string(100'000, ')')));
 }
 
 }  // namespace
