@@ -72,34 +72,27 @@ CALLER = f"""
 
   ]]></send>"""
 
+
+def answer(status, retransmitted=""):
+    return f"""
+  <send{retransmitted}><![CDATA[
+    SIP/2.0 {status}
+    [last_Via:]
+    [last_Record-Route:]
+    [last_From:]
+    [last_To:];tag=[pid]-[call_number]
+    [last_Call-ID:]
+    [last_CSeq:]
+    Contact: <sip:callee@{PRIVATE}>
+    Content-Length: 0
+
+  ]]></send>"""
+
+
 # Hangs up: the BYE must find the way to the caller, who has a private Contact as well.
 CALLEE = f"""
-  <recv request="INVITE" rrs="true"/>
-  <send><![CDATA[
-    SIP/2.0 180 Ringing
-    [last_Via:]
-    [last_Record-Route:]
-    [last_From:]
-    [last_To:];tag=[pid]-[call_number]
-    [last_Call-ID:]
-    [last_CSeq:]
-    Contact: <sip:callee@{PRIVATE}>
-    Content-Length: 0
-
-  ]]></send>
-  <pause milliseconds="300"/>
-  <send retrans="500"><![CDATA[
-    SIP/2.0 200 OK
-    [last_Via:]
-    [last_Record-Route:]
-    [last_From:]
-    [last_To:];tag=[pid]-[call_number]
-    [last_Call-ID:]
-    [last_CSeq:]
-    Contact: <sip:callee@{PRIVATE}>
-    Content-Length: 0
-
-  ]]></send>
+  <recv request="INVITE" rrs="true"/>{answer("180 Ringing")}
+  <pause milliseconds="300"/>{answer("200 OK", ' retrans="500"')}
   <recv request="ACK"/>
   <send retrans="500"><![CDATA[
     BYE [next_url] SIP/2.0
