@@ -115,6 +115,17 @@ void Proxy::Impl::finish_request_route(RoutingContext& context, bool ran) {
   }
 }
 
+// 16.7 item 3: a response that would be left without any Via must not be forwarded, so it is none to a request that was. The requests of
+// our own, CANCEL among them, carry one; and a 100 goes no further anyway.
+bool Proxy::Impl::lacks_vias_of_caller(const Frame& frame) {
+  if (frame.message.status() == 100 || (frame.work.header.switches & transaction::local)) return false;
+  if (frame.message.cseq()->method == sip::Method::Cancel && frame.work.header.method != sip::Method::Cancel) return false;
+  if (frame.message.count(sip::HeaderName::Via) > 1) return false;
+  std::size_t values = 0;  // of the one line
+  for ([[maybe_unused]] const auto& value : frame.message.values(sip::HeaderName::Via)) ++values;
+  return values < 2;
+}
+
 void Proxy::Impl::on_response(Frame& frame, Time now) {
   RoutingContext& context = frame.context;
   const sip::Via* top = frame.message.top_via();
@@ -141,7 +152,8 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
       known = recovery == Recovery::Revived;
     }
   }
-  if (!is_ours && (!known || !was_sent_as(*top, read(frame.work, frame.work.branches[parameter->branch].request)))) {
+  const bool sent_as_is = is_ours || (known && was_sent_as(*top, read(frame.work, frame.work.branches[parameter->branch].request)));
+  if (!sent_as_is || (known && lacks_vias_of_caller(frame))) {
     ++counters_.stray_responses;
     return;
   }

@@ -187,6 +187,28 @@ TEST_F(ResponseContext, AResponseToNobodyKnownGoesByVia) {
   EXPECT_EQ(proxy->counters().stray_responses, 1U);
 }
 
+TEST_F(ResponseContext, AResponseWithOurViaAloneIsNotForwarded) {
+  const auto with_our_via_alone = [](std::string text) {
+    const auto second = text.find("Via:", text.find("Via:") + 1);
+    return text.erase(second, text.find("\r\n", second) + 2 - second);
+  };
+  const auto invite = fork(1)[0];
+  EXPECT_THAT(receive(with_our_via_alone(response(invite, 100)), 7001), IsEmpty());  // goes no further, so it needs no other Via
+  EXPECT_THAT(lines_of(pass(2s)), IsEmpty());
+  for (const int status : {180, 200, 486}) EXPECT_THAT(receive(with_our_via_alone(response(invite, status)), 7001), IsEmpty()) << status;
+  EXPECT_EQ(proxy->counters().stray_responses, 3U);
+  // They have changed nothing: the call goes on when an answer comes that has all.
+  EXPECT_EQ(to_port(receive(response(invite, 200), 7001), 6000).first_line(), "SIP/2.0 200 Whatever");
+}
+
+TEST_F(ResponseContext, ViasInOneLineAreAllOfThem) {
+  const auto invite = fork(1)[0];
+  auto text = response(invite, 200);
+  const auto second = text.find("\r\nVia: ", text.find("Via:"));
+  text.replace(second, 7, ", ");
+  EXPECT_EQ(to_port(receive(text, 7001), 6000).first_line(), "SIP/2.0 200 Whatever");
+}
+
 TEST_F(ResponseContext, StrayResponsesCanBeDropped) {
   options.forward_stray_responses = false;
   const auto invite = fork(1)[0];
