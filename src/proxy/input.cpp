@@ -194,15 +194,14 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
   const std::uint16_t status = frame.message.status();
   const transaction::Row* row = nullptr;
   const bool first_provisional = work.branches[index].state == State::Calling || work.branches[index].state == State::Trying;
-  if (!client_event(work, index, response_event(status), now, &row)) {
-    // A 2xx to a branch that was given up is a stray response like any other; the rest are retransmissions that the machine absorbs.
-    const bool late = work.header.method == sip::Method::Invite && work.branches[index].state == State::Terminated;
-    if (late && status >= 200 && status < 300) forward_response_stateless(frame);
-    return;
-  }
+  // A branch was given up, and the search may have gone on to others: its 2xx is the answer to the call as long as there is none, and a stray
+  // response like any other after that (16.7 item 5).
+  const bool late = work.header.method == sip::Method::Invite && status >= 200 && status < 300 && work.branches[index].state == State::Terminated;
+  if (late && work.header.status >= 200) return forward_response_stateless(frame);
+  if (!late && !client_event(work, index, response_event(status), now, &row)) return;  // a retransmission that the machine absorbs
   observer_->on_branch_response(work.branches[index].destination, status);
   if (status == 100 && !first_provisional && !work.emit) return;
-  if (row->actions & transaction::PassUp) {
+  if (late || (row->actions & transaction::PassUp)) {
     if (work.header.context) {
       FrameScope scope(*this, *context.outputs);
       RoutingContext& stored = scope.frame.context;

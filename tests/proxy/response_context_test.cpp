@@ -159,6 +159,24 @@ TEST_F(ResponseContext, AFailureRouteThatTriesNothingLeavesTheResponse) {
   EXPECT_EQ(to_port(receive(response(branches[1], 486), 7002), 6000).first_line(), "SIP/2.0 404 Whatever");
 }
 
+TEST_F(ResponseContext, ALate2xxOfAGatewayThatWasGivenUpEndsTheSearch) {
+  on_failure = [](RoutingContext& context) {
+    context.target.uri = "sip:bob@127.0.0.1:7009";
+    context.armed.failure = "failure";
+    context.relay();
+  };
+  const auto first = fork(1)[0];
+  const auto second = to_port(pass(options.fr_timer), 7009);
+  receive(response(second, 180), 7009);
+  EXPECT_THAT(lines_of(receive(response(first, 200), 7001)),
+              ElementsAre("6000 SIP/2.0 200 Whatever", "7009 CANCEL sip:bob@127.0.0.1:7009 SIP/2.0"));
+  EXPECT_THAT(lines_of(receive(response(second, 487), 7009)), ElementsAre("7009 ACK sip:bob@127.0.0.1:7009 SIP/2.0"));
+  // Until its ACK comes the gateway repeats it (13.3.1.4).
+  EXPECT_THAT(lines_of(receive(response(first, 200), 7001)), ElementsAre("6000 SIP/2.0 200 Whatever"));
+  (void)pass(64 * options.t1 + 1s);
+  EXPECT_EQ(proxy->open_transactions(), 0U);
+}
+
 TEST_F(ResponseContext, AFailureRouteMayAnswerItself) {
   on_failure = [](RoutingContext& context) { context.reply(480, "Closed For Lunch"); };
   const auto first = fork(1)[0];
