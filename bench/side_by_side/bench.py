@@ -17,6 +17,7 @@ import observing
 import outage
 import page
 import summary
+import variants
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -26,7 +27,8 @@ MEASURES = {
     "rates": measures.rates,
     "capacity": measures.capacity,
     "connections": connections.connections,
-    "workers": outage.workers,
+    "persistence": variants.persistence,
+    "workers": variants.workers,
     "state": outage.state,
     "attach": outage.attach,
     "pause": outage.pause,

@@ -9,15 +9,21 @@ import threading
 import time
 
 
+PORTS_GIVEN = set()  # some are not bound before a server has its first turn
+
+
 def free_port_range(count):
-    """First of so many UDP ports of 127.0.0.1 in a row that nobody uses now."""
+    """First of so many UDP ports of 127.0.0.1 in a row that nobody uses now, and that no earlier call has returned."""
     while True:
         first = random.randrange(12000, 31000)
+        if not PORTS_GIVEN.isdisjoint(range(first, first + count)):
+            continue
         sockets = []
         try:
             for port in range(first, first + count):
                 sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 sockets[-1].bind(("127.0.0.1", port))
+            PORTS_GIVEN.update(range(first, first + count))
             return first
         except OSError:
             continue

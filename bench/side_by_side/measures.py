@@ -107,8 +107,8 @@ def children(bench):
 def plan_of_rates(bench):
     """(server, rate) in the order of their turns. The rates of the targets come in every round, the others once."""
     proxies = ["perdure", "kamailio_kemi", "kamailio_native"]
-    every_round = [(name, 4000) for name in ("floor", *proxies)] + [(name, 10000) for name in ("floor", "perdure", "perdure_off")]
-    once = [] if bench.quick else [(name, rate) for rate in (1000, 2000) for name in ("floor", *proxies)] + [("perdure_routes", 10000)]
+    every_round = [(name, 4000) for name in ("floor", *proxies)] + [(name, 10000) for name in ("floor", "perdure")]
+    once = [] if bench.quick else [(name, rate) for rate in (1000, 2000) for name in ("floor", *proxies)] + [("perdure_routes", 10000), ("perdure_off", 10000)]
     if not bench.quick:
         every_round.append(("perdure_off", 4000))
     if bench.only_rates:

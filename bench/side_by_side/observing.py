@@ -11,10 +11,9 @@ import time
 import measure
 import measures
 import servers
+import turns
 
 RATE = 2000
-PERIOD_S = 16  # of the turns of all servers. Transactions end 32 s after their calls, so each server has the ends of its own in its own turns
-LEAD_S, TAIL_S = 0.6, 0.6  # of a turn: calls that are not counted, and the end of the last ones
 SCRAPED_S = 5
 TRACE = '[trace]\nbytes = "64MiB"\n'
 
@@ -132,31 +131,6 @@ def cpu_in(server, seconds):
     return {kind: (after[kind] - before[kind]) / (time.monotonic() - begin) for kind in after}
 
 
-def rounded(shares):
-    return " ".join(f"{share:+.1f}" for share in shares)
-
-
-def turn(bench, server, begin, length):
-    """A turn of a server, at its time: CPU in us per call."""
-    time.sleep(max(0.0, begin - time.monotonic()))
-    seconds = length - LEAD_S - TAIL_S
-    return measures.calls_at(bench, server, RATE, LEAD_S, seconds, "--grace", 1)
-
-
-def in_turns(bench, group):
-    """{server: [report of each turn]} of servers that run at the same time and have calls one after the other."""
-    length = PERIOD_S / len(group)
-    steady = 0 if bench.warmup is not None else 2
-    reports = {name: [] for name in group}
-    begin = time.monotonic() + 1
-    for cycle in range(steady + (1 if bench.quick else 4)):
-        for place, (name, server) in enumerate(group.items()):
-            report = turn(bench, server, begin + (cycle + place / len(group)) * PERIOD_S, length)
-            if cycle >= steady:
-                reports[name].append(report)
-    return reports
-
-
 def messages(bench):
     """The ring, and its export over UDP and TCP, beside two servers without; the second tells what such a comparison is worth."""
     found = {name: [] for name in ("plain", "ring", "hep_udp", "hep_tcp", "plain_again")}
@@ -164,28 +138,24 @@ def messages(bench):
         sinks = {transport: Sink(transport) for transport in ("udp", "tcp")}
         sections = {"ring": TRACE, **{f"hep_{transport}": f'{TRACE}hep = "{sink.address}"\n' for transport, sink in sinks.items()}}
         with contextlib.ExitStack() as stack:
-            group = {name: stack.enter_context(Observed(bench.binaries, sections.get(name, ""))) for name in found}
-            for name, reports in in_turns(bench, group).items():
+            group = {name: (stack.enter_context(Observed(bench.binaries, sections.get(name, ""))), RATE) for name in found}
+            for name, reports in turns.in_turns(bench, group).items():
                 found[name] += reports
             for transport, sink in sinks.items():
                 if sink.bytes == 0:
                     raise RuntimeError(f"nothing was exported over {transport}")
                 sink.end.set()
-    for name, reports in found.items():
-        bench.say(measures.line_of(name, {**reports[-1], "cpu_us": statistics.median(report["cpu_us"] for report in reports)}))
     return found
 
 
 def observing(bench):
     """{"scrape": {"percent":, "scrape_ms":, ...}, "messages": {what: {"percent":, "cpu_us":, ...}}}, percent of the CPU without."""
     scrape = scraping(bench)
-    turns = messages(bench)
+    reports = messages(bench)
     costs = {}
-    for name, reports in turns.items():
+    for name, of_name in reports.items():
         # Both servers without have their turns in the same period, one before and one after the others.
-        without = turns["plain"], turns["plain" if name == "plain_again" else "plain_again"]
-        shares = [100 * (report["cpu_us"] / statistics.mean(plain["cpu_us"] for plain in plains) - 1) for report, *plains in zip(reports, *without)]
-        cpu_us = statistics.median(report["cpu_us"] for report in reports)
-        costs[name] = {"cpu_us": cpu_us, "percent": statistics.median(shares), "turns": shares, "holds": all(report["holds"] for report in reports)}
-        bench.say(f"{name:12} {cpu_us:6.1f} us/call  {costs[name]['percent']:+.1f} %  turns {rounded(shares)}")
+        more = turns.shares(reports, [name], ["plain", "plain" if name == "plain_again" else "plain_again"])
+        costs[name] = {"cpu_us": turns.cpu_us(of_name), "percent": statistics.median(more), "turns": more, "holds": all(report["holds"] for report in of_name)}
+        bench.say(f"{name:12} {costs[name]['cpu_us']:6.1f} us/call  {costs[name]['percent']:+.1f} %  turns {turns.rounded(more)}")
     return {"rate": RATE, "scrape": scrape, "messages": costs}

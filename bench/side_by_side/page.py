@@ -6,7 +6,7 @@ import micro
 import summary
 from summary import figure
 
-KERNEL = "Receiving and sending the datagrams of a call costs every server the same: the floor takes {floor:.0f} us of CPU per call at {rate:,}, Perdure {perdure:.0f} us, Kamailio {kamailio:.0f} us. "
+KERNEL = "Receiving and sending the datagrams of a call costs every server the same: the floor takes {floor:.0f} us of CPU per call at {rate:,}, Perdure {perdure:.0f} us, Kamailio {kamailio:.0f} us. A server that took nothing but that would reach {bound}. "
 
 CONNECTIONS = "Each message goes through two processes, the edge that has the connections and the engine, and is copied into the ring and out of it; in exchange connections outlive the engine. "
 
@@ -29,19 +29,29 @@ LIMITS = {
     "scrape": "A scrape asks the engine for what only it knows, and writes {scrape_bytes:,} bytes of text; all calls of a second take {second_ms:.0f} ms of CPU at this rate.",
     "message_ring": "Each message is copied once more, searched for credentials and written to memory that is in no cache: a call has 13.",
     "hep": "The collector gets each message in a datagram of its own, so the kernel sends twice as many, and on loopback receives them in the same turn. Over TCP the export costs {hep_tcp:.0f} %.",
-    "workers": "The kernel gives a datagram to a worker by its ports; one of a call of another worker is handed over, {handed:.0f} % of them here. A hand-over moves the message between the caches of two cores and may have to wake the other thread; and two workers that share the load get smaller batches.",
+    "workers": "The kernel gives a datagram to a worker by its ports; one of a call of another worker is handed over, {handed:.0f} % of them here. A hand-over moves the message between the caches of two cores and may have to wake the other thread.",
 }
 
 
+def bound(results, key, name):
+    """What a server would reach of a target that took no more than the floor."""
+    if key.startswith("cpu"):
+        return figure(summary.ratio(summary.cpu_us(results, "floor", 4000), summary.cpu_us(results, name, 4000)))
+    floor = summary.cpu_us(results, "floor", 10000)
+    return f"{figure(summary.ratio(1e6 / floor, summary.capacity(results, name)))} with the {figure(floor, 'us')} that the floor takes at 10,000" if floor else "an unknown value"
+
+
 def limit(results, key):
-    cpu = {name: summary.cpu_us(results, name, 4000) or 0 for name in ("floor", "perdure", "kamailio_native" if "native" in key else "kamailio_kemi")}
+    kamailio = "kamailio_native" if "native" in key else "kamailio_kemi"
+    cpu = {name: summary.cpu_us(results, name, 4000) or 0 for name in ("floor", "perdure", kamailio)}
     known = {
         "rate": 4000,
         "floor": cpu.pop("floor"),
         "perdure": cpu.pop("perdure"),
-        "kamailio": next(iter(cpu.values())),
+        "kamailio": cpu[kamailio],
+        "bound": bound(results, key, kamailio),
         "recovered": results.get("pause", {}).get("perdure_kill", {}).get("recovered", 0),
-        "handed": 100 * results.get("workers", {}).get("2", {}).get("handed_over_share", 0),
+        "handed": 100 * results.get("workers", {}).get("handed_over_share", 0),
         "scrape_bytes": results.get("observing", {}).get("scrape", {}).get("bytes", 0),
         "second_ms": results.get("observing", {}).get("scrape", {}).get("whole_ms", 0),
         "hep_tcp": summary.hep_percent(results, "tcp") or 0,
@@ -192,15 +202,25 @@ def pause_section(results):
     )
 
 
+def persistence_section(results):
+    found = results["persistence"]
+    return f"""
+## What it costs to keep calls
+
+At 10,000 calls per second, servers with `persist = "full"` and with `"off"` at the same time, that have calls one after the other: {figure(found['cpu_us']['full'])} us of CPU per call and {figure(found['cpu_us']['off'])} us,
+**{found['percent']:+.1f} %** in the median of {len(found['turns'])} rounds. Two equal servers differ by up to {found['between_equals_percent']:.1f} % in the same rounds.
+"""
+
+
 def workers_section(results):
     found = results["workers"]
-    one, two = found["1"], found["2"]
     return f"""
 ## Two workers
 
-With two cores, one of which makes the calls, two workers cannot be filled. So this is CPU per call at 4,000 calls per second, each worker on its own
-core: {figure(one['cpu_us'])} us with one, {figure(two['cpu_us'])} us with two, which could carry {found['speedup']:.2f} times the load of one. With two, {100 * two['handed_over_share']:.0f} % of the datagrams
-are handed over to the other worker, because a call belongs to one worker and the kernel distributes by ports.
+With two cores, one of which makes the calls, two workers cannot be filled. So this is CPU per call, each worker on its own core, one of them together with the generator. A worker
+takes less for a call when it has more of them, because datagrams gather, so two workers are compared with one that has as much to do as each of them: {figure(found['two']['cpu_us'])} us with two workers
+and 4,000 calls per second, {figure(found['one']['cpu_us'])} us with one and 2,000. So two could carry {found['speedup']:.2f} times the load of one. (One worker with all 4,000 takes {figure(found['one_with_all']['cpu_us'])} us.) With two,
+{100 * found['handed_over_share']:.0f} % of the datagrams are handed over to the other worker, because a call belongs to one worker and the kernel distributes by ports.
 """
 
 
@@ -250,7 +270,7 @@ LEFT_OUT = """
 Registrations, upgrades of the running server, and handshakes: all connections are open before a measurement begins.
 """
 
-SECTIONS = {"rates": rates_section, "capacity": capacity_section, "connections": connections_section, "state": state_section, "pause": pause_section, "observing": observing_section, "workers": workers_section, "script": script_section, "micro": micro_section}
+SECTIONS = {"rates": rates_section, "capacity": capacity_section, "connections": connections_section, "state": state_section, "pause": pause_section, "persistence": persistence_section, "observing": observing_section, "workers": workers_section, "script": script_section, "micro": micro_section}
 
 
 def points(results, name, of_rate, of_step):

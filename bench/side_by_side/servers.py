@@ -128,7 +128,7 @@ class Floor(Server):
 
 class Perdure(Server):
     def __init__(self, binaries, cores="0", workers=1, persist="full", log_level="error", script=SCRIPTS / "route.lua", transport="udp"):
-        if workers > 1:
+        if cores != "0":
             self.ports = 16  # the kernel chooses the worker by the ports
         super().__init__(cores, transport)
         self.binary = binaries / "perdure"
