@@ -19,9 +19,12 @@ fuzz_dictionary() {
   done
 }
 
-# Seconds of processor time that a process has used, in user and kernel mode.
-fuzz_used() {
-  awk -v ticks="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%d", ($12 + $13) / ticks }' "/proc/$1/stat" 2>/dev/null || echo 0
+# Whether a process has used so many minutes of processor time, in user and kernel mode, or has ended.
+fuzz_is_done() {
+  local stat fields ticks=100  # a second; of all processors that Debian runs on
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+  read -ra fields <<<"${stat##*) }"
+  ((fields[11] + fields[12] >= $2 * 60 * ticks))
 }
 
 # Runs one target for so many minutes of processor time, which on a busy machine takes longer, and notes what that took in build/fuzz/measured.tsv: target, when it ended, seconds of wall time, seconds of
@@ -38,7 +41,7 @@ fuzz_one() {
   "build/fuzz/fuzz_$name" "${options[@]}" "build/fuzz/work/$name" "fuzz/corpus/$name" >"$log" 2>&1 &
   process=$!
   trap 'kill $process 2>/dev/null' TERM
-  while (($(fuzz_used $process) < minutes * 60)) && kill -0 $process 2>/dev/null; do sleep 1; done
+  until fuzz_is_done $process "$minutes"; do sleep 5; done
   kill -INT $process 2>/dev/null || true  # it ends as if its time were over
   while kill -0 $process 2>/dev/null; do  # a signal ends a wait, but not the process at once
     status=0
