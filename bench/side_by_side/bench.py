@@ -28,6 +28,7 @@ MEASURES = {
     "capacity": measures.capacity,
     "connections": connections.connections,
     "persistence": variants.persistence,
+    "gathering": variants.gathering,
     "workers": variants.workers,
     "state": outage.state,
     "attach": outage.attach,

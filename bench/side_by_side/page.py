@@ -28,6 +28,7 @@ LIMITS = {
     "kill": "The next engine attaches all that is open before it reads the next datagram; here the transactions of the last 32 seconds, {recovered:,}.",
     "scrape": "A scrape asks the engine for what only it knows, and writes {scrape_bytes:,} bytes of text; all calls of a second take {second_ms:.0f} ms of CPU at this rate.",
     "message_ring": "Each message is copied once more, searched for credentials and written to memory that is in no cache: a call has 13.",
+    "hep_tcp": "The messages are read from the ring, packed and sent once more, 13 for each call.",
     "hep": "The collector gets each message in a datagram of its own, so the kernel sends twice as many, and on loopback receives them in the same turn. Over TCP the export costs {hep_tcp:.0f} %.",
     "workers": "The kernel gives a datagram to a worker by its ports; one of a call of another worker is handed over, {handed:.0f} % of them here. A hand-over moves the message between the caches of two cores and may have to wake the other thread.",
 }
@@ -208,8 +209,19 @@ def persistence_section(results):
 ## What it costs to keep calls
 
 At 10,000 calls per second, servers with `persist = "full"` and with `"off"` at the same time, that have calls one after the other: {figure(found['cpu_us']['full'])} us of CPU per call and {figure(found['cpu_us']['off'])} us,
-**{found['percent']:+.1f} %** in the median of {len(found['turns'])} rounds. Two equal servers differ by up to {found['between_equals_percent']:.1f} % in the same rounds.
+**{found['percent']:+.1f} %** in the median of {len(found['turns'])} rounds. Two equal servers differ by up to {found['between_equals_percent']:.1f} % in the same rounds. With `"off"` the records are the same and die with their process, so this is what it costs that
+they lie in a file in memory; what it costs to write them at all is in both.
 """
+
+
+def gathering_section(results):
+    rows = [[f'`engine.gather = "{name}"`', *(figure(found[key]) for key in ("cpu_us", "p50_us", "p99_us"))] for name, found in results["gathering"].items()]
+    return """
+## Processor time or latency
+
+Under load datagrams gather before a worker turns to them (`engine.gather`). At 4,000 calls per second, servers that have calls one after the other:
+
+""" + table(["", "CPU us/call", "INVITE p50 us", "p99 us"], rows)
 
 
 def workers_section(results):
@@ -270,7 +282,7 @@ LEFT_OUT = """
 Registrations, upgrades of the running server, and handshakes: all connections are open before a measurement begins.
 """
 
-SECTIONS = {"rates": rates_section, "capacity": capacity_section, "connections": connections_section, "state": state_section, "pause": pause_section, "persistence": persistence_section, "observing": observing_section, "workers": workers_section, "script": script_section, "micro": micro_section}
+SECTIONS = {"rates": rates_section, "capacity": capacity_section, "connections": connections_section, "state": state_section, "pause": pause_section, "persistence": persistence_section, "gathering": gathering_section, "observing": observing_section, "workers": workers_section, "script": script_section, "micro": micro_section}
 
 
 def points(results, name, of_rate, of_step):

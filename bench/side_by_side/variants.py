@@ -1,9 +1,10 @@
-"""Perdure beside itself: persistence and none, one worker and two."""
+"""Perdure beside itself: persistence and none, one worker and two, messages that gather longer or not at all."""
 import contextlib
 import os
 import pathlib
 import statistics
 
+import observing
 import turns
 
 
@@ -31,6 +32,22 @@ def persistence(bench):
         f"persist = full {result['cpu_us']['full']:.1f} us/call, off {result['cpu_us']['off']:.1f}: {result['percent']:+.1f} %  turns {turns.rounded(more)}"
         f"  two equal servers differ by {max(equals):.1f} %"
     )
+    return result
+
+
+def gathering(bench):
+    """What engine.gather takes and gives at 4,000 calls per second: {time: {"cpu_us":, "p50_us":, "p99_us":}}."""
+    found = {"0s": [], "500us": [], "1ms": [], "2ms": []}
+    for _ in range(bench.rounds):
+        with contextlib.ExitStack() as stack:
+            group = {name: (stack.enter_context(observing.Observed(bench.binaries, f'[engine]\ngather = "{name}"\n')), 4000) for name in found}
+            for name, reports in turns.in_turns(bench, group).items():
+                found[name] += reports
+    result = {}
+    for name, reports in found.items():
+        waits = {f"{quantile}_us": statistics.median(report["latency_us"]["invite"][quantile] for report in reports) for quantile in ("p50", "p99")}
+        result[name] = {"cpu_us": turns.cpu_us(reports), "holds": all(report["holds"] for report in reports), **waits}
+        bench.say(f"gather = {name:5} {result[name]['cpu_us']:6.1f} us/call, INVITE {waits['p50_us']:.0f} us p50, {waits['p99_us']:.0f} p99")
     return result
 
 

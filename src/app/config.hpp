@@ -178,7 +178,7 @@ struct Config {
   std::uint64_t connections_ring_bytes = 0;
 
   struct Engine {
-    Duration watchdog{}, probation{};
+    Duration watchdog{}, probation{}, gather{};
     std::uint64_t receive_buffer_bytes = 0;
   } engine;
 };

@@ -26,6 +26,7 @@ std::uint32_t random_generation() {
 void ConnectionsHost::read_options(const Config& config) {
   listen_texts_.assign(config.listen.size(), {});
   options_ = config.connections;
+  options_.gather = config.engine.gather;
   for (std::uint16_t i = 0; i < config.listen.size(); ++i)
     if (config.listen[i].transport != Transport::Udp)
       options_.listeners.push_back(

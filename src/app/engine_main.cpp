@@ -184,6 +184,7 @@ class EngineProcess {
     options.store.boot_id = read_boot_id();
     options.store.secret = random_word();
     options.region = region_.get();
+    options.gather = config_.engine.gather;
     options.quarantine = arguments_.quarantine;
     options.trace = trace_path();
     options.trace_bytes = config_.trace.bytes;

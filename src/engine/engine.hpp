@@ -34,6 +34,7 @@ struct EngineOptions {
   metrics::Region* metrics = nullptr;    // the same; null: what is counted ends with the engine
   std::string trace;                     // file of the last messages; empty: they are not kept
   std::uint64_t trace_bytes = 0;         // its size
+  Duration gather = 500us;               // how long a worker leaves datagrams alone that come closely after others
   std::string quarantine;                // folder of poison messages and records; empty: they are dropped and counted
   std::uint64_t seed = 0;                // of the random numbers; another one in each process
   // One per worker, used in its thread only.

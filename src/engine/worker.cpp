@@ -23,9 +23,6 @@ constexpr Duration tick_interval = 50ms, heartbeat_interval = 5ms;
 constexpr int longest_wait_ms = 50;  // so that the watchdog sees a worker tick
 constexpr int full_wait_ms = 1;      // while every receive slot waits for another worker
 constexpr std::uint32_t wake_event = UINT32_MAX, ring_event = UINT32_MAX - 1;
-// To be woken costs several times what a datagram costs. When they come closer together than this, they are let gather so long: a worker
-// turns at most once in that time, and less often wakes for one datagram. A message waits half of it on average.
-constexpr Duration gather_time = 500us;
 
 using CounterWords = std::array<std::uint64_t, sizeof(EngineCounters) / sizeof(std::uint64_t)>;
 static_assert(std::tuple_size_v<CounterWords> <= metrics::engine_words_max);
@@ -204,11 +201,13 @@ int Worker::wait_ms() {
   return static_cast<int>(std::min<std::int64_t>((next - now + 999us) / 1ms, longest_wait_ms));
 }
 
-// Returns at once unless the last datagrams came soon after those before. What is handed over meanwhile waits, too; messages of connections
-// do not, they have gathered at the edge while it read.
+// To be woken costs several times what a datagram costs. When they come closer together than `gather`, they are let gather so long: a
+// worker turns at most once in that time, and less often wakes for one datagram (docs/decisions/0006). Returns at once unless the last
+// datagrams came soon after those before. What is handed over meanwhile waits, too; messages of connections do not, they have gathered at
+// the edge while it read.
 void Worker::gather() {
   if (!std::exchange(gathering_, false)) return;
-  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(turn_begin_ + gather_time - engine_.now());
+  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(turn_begin_ + engine_.options_.gather - engine_.now());
   if (left <= 0ns) return;
   const timespec pause{0, left.count()};
   if (!rings_) return (void)nanosleep(&pause, nullptr);
@@ -232,7 +231,7 @@ void Worker::turn() {
     if (std::exchange(readable_[socket], std::uint8_t{0})) receive(socket);
   if (rings_) receive_messages();
   const std::uint64_t received = local_.datagrams_received + local_.ring_received - before;
-  gathering_ = received > 0 && received < edge::batch_size && now_ - waiting_since < gather_time;
+  gathering_ = received > 0 && received < edge::batch_size && now_ - waiting_since < engine_.options_.gather;
   proxy_->on_tick(now_, outputs_);
   if (now_ >= next_tick_) {
     next_tick_ = now_ + tick_interval;

@@ -240,6 +240,7 @@ const Sample samples[] = {
     {"admin.connections", "8", [](const Config& c) { return c.admin.connections == 8; }},
     {"admin.requests_per_second", "9", [](const Config& c) { return c.admin.requests_per_second == 9; }},
     {"admin.group", R"("root")", [](const Config& c) { return c.admin.group == "root"; }},
+    {"engine.gather", R"("2ms")", [](const Config& c) { return c.engine.gather == 2ms; }},
     {"engine.watchdog", R"("5s")", [](const Config& c) { return c.engine.watchdog == 5s; }},
     {"engine.receive_buffer", R"("1MiB")", [](const Config& c) { return c.engine.receive_buffer_bytes == 1ULL << 20; }},
 };
@@ -293,6 +294,7 @@ TEST(Config, DefaultsAreThoseOfTheReference) {
   EXPECT_TRUE(config->transaction.cancel_unknown_forwards);
   EXPECT_EQ(config->log.level, log::Level::Notice);
   EXPECT_EQ(config->engine.watchdog, 2s);
+  EXPECT_EQ(config->engine.gather, 500us);
 }
 
 TEST(Config, UnknownKeysAreErrorsThatNameTheNearest) {

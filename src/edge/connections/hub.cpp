@@ -18,11 +18,6 @@ namespace {
 constexpr std::size_t events_max = 512;
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr Duration tick_interval = 250ms;
-// To be woken, and to wake a worker, costs several times what a message costs. When messages come closely one after the other, they are
-// left in their sockets until there are about so many, at most for that time. More at once would save little more, and the last of them
-// would wait in the ring for the others.
-constexpr int gathered_messages = 4;
-constexpr std::chrono::nanoseconds gather_time_max = 500us;
 // Handshakes cost a thousand times what a message costs. In one turn they may take so long; the rest of them is for the next turns.
 constexpr Duration handshakes_time = 2ms;
 
@@ -148,24 +143,15 @@ int Hub::wait_ms(Duration longest) const {
   return static_cast<int>(std::min(until_tick, std::chrono::duration_cast<std::chrono::milliseconds>(longest)).count());
 }
 
-std::chrono::nanoseconds Hub::gather_time() const {
-  return std::min(gather_time_max, gathered_messages * message_interval_);
-}
-
-void Hub::count_turn(std::uint64_t received, SteadyTime waiting_since) {
-  gathering_ = received != 0 && now_ - waiting_since < gather_time() && read_on_.empty() && dirty_.empty();
-  if (received == 0) return;
-  const std::chrono::nanoseconds elapsed = now_ - std::exchange(last_received_, now_);
-  const auto interval = std::min(elapsed, 2 * gather_time_max) / static_cast<std::int64_t>(received);
-  message_interval_ += (interval - message_interval_) / 8;
+bool Hub::is_idle() const {
+  return read_on_.empty() && dirty_.empty();
 }
 
 // Peers are not looked after before messages have gathered; what the engine publishes meanwhile leaves at once. False: it is time, or there
 // is something else to do.
 bool Hub::gather() {
-  if (!std::exchange(gathering_, false)) return false;
-  const std::chrono::nanoseconds left = last_received_ + gather_time() - std::chrono::steady_clock::now();
-  if (left <= std::chrono::nanoseconds{}) return false;
+  const auto left = gathering_.pause(std::chrono::steady_clock::now());
+  if (left == Gathering::Pause{}) return false;
   const timespec pause{0, left.count()};
   pollfd waiting{rings_.edge_event(), POLLIN, 0};
   (void)rings_.edge_sleeps().exchange(1, std::memory_order_acq_rel);
@@ -180,7 +166,7 @@ bool Hub::gather() {
   return_undelivered();
   publish();
   closed_.clear();
-  gathering_ = read_on_.empty() && dirty_.empty();
+  gathering_.resume(is_idle());
   return true;
 }
 
@@ -228,7 +214,7 @@ void Hub::turn(Duration longest) {
   flush_dirty();
   publish();
   closed_.clear();
-  count_turn(counters_.messages_received.get() - received_before, waiting_since);
+  gathering_.on_turn(counters_.messages_received.get() - received_before, waiting_since, now_, is_idle());
 }
 
 void Hub::on_event(std::uint64_t id, std::uint32_t events) {

@@ -18,6 +18,7 @@
 #include "base/result.hpp"
 #include "edge/connections/connection.hpp"
 #include "edge/connections/counters.hpp"
+#include "edge/connections/gathering.hpp"
 #include "edge/connections/handed_connections.hpp"
 #include "edge/connections/options.hpp"
 #include "edge/connections/relay.hpp"
@@ -117,9 +118,8 @@ class Hub {
   [[nodiscard]] int wait_ms(Duration longest) const;
   [[nodiscard]] bool has_work() const;
   [[nodiscard]] bool has_published() const;
-  [[nodiscard]] std::chrono::nanoseconds gather_time() const;
+  [[nodiscard]] bool is_idle() const;
   [[nodiscard]] bool gather();
-  void count_turn(std::uint64_t received, SteadyTime waiting_since);
   void on_event(std::uint64_t id, std::uint32_t events);
   void set_interest(Connection& connection);
   Connection* find(std::uint64_t id);
@@ -205,10 +205,8 @@ class Hub {
   int epoll_ = -1;
   bool ending_ = false, paused_ = false;
   bool accepting_ = true;  // false: there was no descriptor left
-  bool gathering_ = false;
+  Gathering gathering_{options_.gather};
   SteadyTime now_, next_tick_;
-  SteadyTime last_received_;                     // when the last turn began in which messages came
-  std::chrono::nanoseconds message_interval_{};  // between messages of peers, lately
   std::vector<RingProducer> inbound_;
   std::vector<RingConsumer> outbound_;
   std::vector<std::uint64_t> damages_;

@@ -35,6 +35,7 @@ struct ConnectionOptions {
   Duration message_timeout = 10s;   // from the first byte of a message to its last
   Duration write_timeout = 15s;     // a peer that takes nothing for so long
   Duration connect_timeout = 3s;
+  Duration gather = 500us;  // how long messages are left in their sockets, at most, until a few have gathered
   TlsOptions tls;
   std::vector<std::string> web_origins;  // pages that may use WebSocket; empty: any
   Duration back_off_max = 30s;           // after failures to connect the first pause is one second, then it doubles up to this
