@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <unordered_set>
 
 #include "base/checksum.hpp"
 #include "sim/routes.hpp"
@@ -36,18 +37,25 @@ class OneFinalResponse final : public Checker {
   void on_output(const WorldView& view, Time, const SocketAddress& to, const sip::Message& message) override {
     if (message.is_request() || message.status() < 200) return;
     const bool several = message.status() < 300 && message.cseq()->method == sip::Method::Invite;
-    if (several) return;
+    const std::string key = fmt::format("{} {}", key_of(to, message), message.call_id());
+    if (several) {
+      answered_.insert(key);
+      return;
+    }
     // A full store: there is no transaction, and a retransmission may find room for one. A 503 of a gateway goes no further (16.7 item 6).
     if (view.may_refuse && message.status() == 503) return;
     // Two calls that share a branch may be two transactions, if they belong to different workers.
-    const auto [found, first] =
-        finals_.try_emplace(fmt::format("{} {}", key_of(to, message), message.call_id()), checksum(message.bytes()));
+    const auto [found, first] = finals_.try_emplace(key, checksum(message.bytes()));
     if (!first && found->second != checksum(message.bytes()))
       report(message.call_id(), fmt::format("a second final response, {}, to {}", message.status(), key_of(to, message)));
+    // Where the store is full, nothing may be left of an answer that went upstream all the same.
+    if (first && answered_.contains(key) && !view.may_refuse)
+      report(message.call_id(), fmt::format("{} after a 2xx to {}", message.status(), key_of(to, message)));
   }
 
  private:
   std::unordered_map<std::string, std::uint64_t> finals_;
+  std::unordered_set<std::string> answered_;  // with a 2xx to an INVITE
 };
 
 // 16.6: an INVITE goes to each target once. Its retransmissions have the same branch and are the same bytes.

@@ -40,6 +40,7 @@ const std::vector<GatewayKind>& gateway_kinds() {
       {"declines everywhere", {{50ms, 180}, {100ms, 603}}},
       {"rings", {{20ms, 180}}},
       {"is silent", {}},
+      {"answers when it has been given up", {{40s, 200}}},
   };
   return kinds;
 }
@@ -54,8 +55,8 @@ CallPlan choose_plan(Random& random, std::size_t gateways, Duration length) {
   while (plan.gateways.size() < count) {
     const std::size_t gateway = random.next() % gateways;
     const auto& kind = gateway_kinds()[gateway % kinds];
-    // A silent one costs half a minute of simulated time, so it is rare.
-    if (kind.is_silent() && random.next() % 4 != 0) continue;
+    // One that says nothing costs half a minute of simulated time, so it is rare.
+    if (kind.is_given_up() && random.next() % 4 != 0) continue;
     rings = rings || kind.only_rings();
     plan.gateways.push_back(gateway);
   }

@@ -31,6 +31,8 @@ struct GatewayKind {
   std::vector<std::pair<Duration, std::uint16_t>> answers;
   bool answer_crosses_cancel = false;
   [[nodiscard]] bool is_silent() const { return answers.empty(); }
+  // Nothing comes from it before Timer B.
+  [[nodiscard]] bool is_given_up() const { return answers.empty() || answers.front().first > 64 * t1; }
   [[nodiscard]] bool only_rings() const { return !answers.empty() && answers.back().second < 200; }
 };
 [[nodiscard]] const std::vector<GatewayKind>& gateway_kinds();

@@ -16,7 +16,7 @@ namespace {
 
 using transaction::TransactionHeader;
 
-constexpr std::size_t gateway_count = 36;
+constexpr std::size_t gateway_count = 39;
 constexpr std::uint64_t store_bytes = 96ULL << 20;                               // room for everything
 constexpr std::uint64_t small_store_bytes = 1ULL << 20, small_store_steps = 16;  // that, and up to so many quarters more
 constexpr std::uint64_t small_store_every = 5, upgrades_every = 2;               // seeds, by chance
