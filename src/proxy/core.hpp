@@ -19,12 +19,9 @@
 
 #include "locate/block_list.hpp"
 #include "locate/names.hpp"
+#include "proxy/frame.hpp"
 #include "proxy/next_hop.hpp"
 #include "proxy/proxy.hpp"
-#include "proxy/routing_context.hpp"
-#include "proxy/work.hpp"
-#include "sip/edits.hpp"
-#include "sip/message.hpp"
 #include "sip/uri_transport.hpp"
 #include "transaction/key.hpp"
 #include "transaction/machine.hpp"
@@ -33,22 +30,6 @@
 #include "transaction/timer_wheel.hpp"
 
 namespace perdure::proxy {
-
-// Everything one run of a route needs, reused by nesting depth so that the steady state allocates nothing.
-struct Frame {
-  explicit Frame(Proxy& proxy) : context(proxy) {
-    context.own_work = &work;
-    context.frame = this;
-  }
-  sip::Message message;
-  sip::Edits edits, branch_edits;
-  Received received;
-  RoutingContext context;
-  Work work;
-  std::string scratch;
-  std::string kept;     // the message of a run that waits: what it was received into is needed for others
-  std::string applied;  // the message with changes that the script has applied
-};
 
 // What RFC 3261 gives the length zero over reliable transports, Timers D, I, J and K, lasts this long: a transaction stays until its last
 // outputs have left and the message that caused them need not be processed again after a death.
@@ -162,6 +143,9 @@ class Proxy::Impl {
   // It has failed or answered: nothing waits for it any more. One whose time is over counts as failed while its CANCEL is still on its way.
   [[nodiscard]] static bool is_over(const transaction::Branch& branch);
   void branch_failed(Work& work, Time now, RoutingContext& context);  // after every final non-2xx: are all done?
+  void finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran);
+  // What t_drop_replies has said; true: the run has not relayed, and now there is nothing to answer with.
+  [[nodiscard]] static bool drop_replies(Work& work, const RoutingContext& context);
   void send_best(Work& work, Time now, RoutingContext& context);
   [[nodiscard]] int best_branch(const Work& work) const;
 
@@ -171,10 +155,6 @@ class Proxy::Impl {
   void run_branch_failure_routes(Work& work, Time now, RoutingContext& cause);
   // The context of a route that runs because that branch has failed.
   void begin_failure_context(RoutingContext& context, std::size_t branch, RouteKind kind);
-
-  void finish_failure_route(Work& work, Time now, RoutingContext& context, bool ran);
-  // What t_drop_replies has said; true: the run has not relayed, and now there is nothing to answer with.
-  [[nodiscard]] static bool drop_replies(Work& work, const RoutingContext& context);
 
   // ---- waiting.cpp: runs that wait, and those that the process before has not ended ----
   [[nodiscard]] std::uint64_t begin_wait(RoutingContext& context, Time deadline);
@@ -202,18 +182,18 @@ class Proxy::Impl {
   void write_stateless(RoutingContext& context, const NextHop& hop, std::string& out);
   // An ACK or CANCEL to ourselves would do so as long as Max-Forwards lasts: they have no loop detection of their own.
   [[nodiscard]] bool would_come_back(sip::Method method, const NextHop& hop) const;
-
-  // ---- stateless_names.cpp ----
-  int forward_stateless_by_name(RoutingContext& context);
-  // A request without a transaction that waits for name servers, in memory alone.
-  struct Forwarded;
-  void forward_located(const Forwarded& forwarded, locate::AnswerSet& answers, Time now, Outputs& outputs);
   void forward_response_stateless(Frame& frame);
   // The parameter of our Via that leads a response back to the connection of its request; only who has the Via can make use of it.
   void append_connection(const sip::Message& request, std::uint64_t connection, std::string& out) const;
   // 0: there is none.
   [[nodiscard]] std::uint64_t connection_of(const sip::Message& response) const;
   int reply_stateless(RoutingContext& context, std::uint16_t code, std::string_view reason, std::string_view headers = {});
+
+  // ---- stateless_names.cpp ----
+  int forward_stateless_by_name(RoutingContext& context);
+  // A request without a transaction that waits for name servers, in memory alone.
+  struct Forwarded;
+  void forward_located(const Forwarded& forwarded, locate::AnswerSet& answers, Time now, Outputs& outputs);
 
   // ---- server_transaction.cpp ----
   [[nodiscard]] bool new_work(RoutingContext& context);  // fills context.work for a request without transaction

@@ -1,16 +1,8 @@
 // Every call flow is cut at every write to the store and after every datagram that leaves; the next process must end it right.
-#include <gtest/gtest.h>
-
-#include "proxy/call_flows.hpp"
+#include "proxy/crash_cuts.hpp"
 
 namespace perdure::proxy {
 namespace {
-
-std::string text_of(const Outcome& outcome) {
-  std::string text;
-  for (const auto& violation : outcome.violations) text += violation + "\n";
-  return text + outcome.ladder;
-}
 
 TEST(CallFlow, EndsRightWithoutACrash) {
   for (const Flow& flow : flows()) {
@@ -21,28 +13,13 @@ TEST(CallFlow, EndsRightWithoutACrash) {
 }
 
 TEST(CrashPoint, EveryFlowSurvivesADeathAtEveryWrite) {
-  std::uint64_t cuts = 0;
-  for (const Flow& flow : flows()) {
-    const auto whole = run_flow(flow, {});
-    for (std::uint64_t at = 0; at < whole.writes; ++at) {
-      const auto outcome = run_flow(flow, {.at_write = at});
-      ASSERT_TRUE(outcome.violations.empty()) << flow.name << ", cut at write " << at << ":\n" << text_of(outcome);
-      ASSERT_EQ(outcome.starts, 2U) << flow.name << ", write " << at;
-      ++cuts;
-    }
-  }
+  const auto cuts = cut_at_writes(flows(), 1);
   RecordProperty("cuts", std::to_string(cuts));
   EXPECT_GT(cuts, 1000U);
 }
 
 TEST(CrashPoint, EveryFlowSurvivesADeathAfterEveryOutput) {
-  for (const Flow& flow : flows()) {
-    const auto whole = run_flow(flow, {});
-    for (std::uint64_t at = 1; at <= whole.outputs; ++at) {
-      const auto outcome = run_flow(flow, {.at_output = at});
-      ASSERT_TRUE(outcome.violations.empty()) << flow.name << ", cut after output " << at << ":\n" << text_of(outcome);
-    }
-  }
+  cut_after_outputs(flows());
 }
 
 TEST(CallFlow, EndsRightOverConnections) {
@@ -52,21 +29,9 @@ TEST(CallFlow, EndsRightOverConnections) {
   }
 }
 
-// At every seventh write, of each flow at others, and after every output.
 TEST(CrashPoint, EveryFlowOverConnectionsSurvivesADeath) {
-  std::uint64_t first = 0;
-  for (const Flow& flow : reliable_flows()) {
-    const auto whole = run_flow(flow, {});
-    first = (first + 1) % 7;
-    for (std::uint64_t at = first; at < whole.writes; at += 7) {
-      const auto outcome = run_flow(flow, {.at_write = at});
-      ASSERT_TRUE(outcome.violations.empty()) << flow.name << ", cut at write " << at << ":\n" << text_of(outcome);
-    }
-    for (std::uint64_t at = 1; at <= whole.outputs; ++at) {
-      const auto outcome = run_flow(flow, {.at_output = at});
-      ASSERT_TRUE(outcome.violations.empty()) << flow.name << ", cut after output " << at << ":\n" << text_of(outcome);
-    }
-  }
+  (void)cut_at_writes(reliable_flows(), 7);
+  cut_after_outputs(reliable_flows());
 }
 
 // What persist = "routes" promises whatever happens to the rest: CANCEL and ACK are right, nothing rings on after a CANCEL.
