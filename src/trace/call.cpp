@@ -14,7 +14,8 @@ std::string_view call_id_of(std::string_view message) {
     const std::size_t end = std::min(message.find('\n', at), message.size());
     const std::string_view line = message.substr(at, end - at);
     if (line.empty() || line == "\r") return {};
-    const std::size_t colon = line.find(':');
+    const char first = to_lower(line.front());
+    const std::size_t colon = first == 'c' || first == 'i' ? line.find(':') : line.npos;
     if (colon != line.npos) {
       std::string_view name = line.substr(0, colon), value = line.substr(colon + 1);
       while (!name.empty() && (name.back() == ' ' || name.back() == '\t')) name.remove_suffix(1);

@@ -205,12 +205,13 @@ void RingWriter::append(const Entry& entry) {
   prefetch_next();
 }
 
-// By the time of the next message they have come from memory: the header of the oldest entry, and where this one's successor begins.
-void RingWriter::prefetch_next() const {
-  constexpr std::uint64_t line = 64, lines = 8;
-  const std::uint64_t at = tail_ % ring_.capacity;
+// By the time they are needed they have come from memory: the header of the oldest entry, and where the next ones will stand. Several of
+// them, because what is sent is written down all at once.
+void RingWriter::prefetch_next() {
+  constexpr std::uint64_t line = 64, ahead = 4096;
   __builtin_prefetch(ring_.data + head_ % ring_.capacity);
-  for (std::uint64_t i = 0; i < lines && at + i * line < ring_.capacity; ++i) __builtin_prefetch(ring_.data + at + i * line, 1);
+  for (prefetched_ = std::max(prefetched_, tail_ / line * line); prefetched_ < tail_ + ahead; prefetched_ += line)
+    __builtin_prefetch(ring_.data + prefetched_ % ring_.capacity, 1);
 }
 
 RingReader::RingReader(Ring ring, bool from_now)

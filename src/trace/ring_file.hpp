@@ -66,11 +66,12 @@ class RingWriter {
 
  private:
   void make_room(std::uint64_t end);
-  void prefetch_next() const;
+  void prefetch_next();
 
   Ring ring_;
   std::uint64_t tail_, head_;
-  std::string buffer_;  // of a message that is masked
+  std::uint64_t prefetched_ = 0;  // up to this position
+  std::string buffer_;            // of a message that is masked
 };
 
 // Reads a ring, from the oldest entry or from where the last call ended. `f(entry)` is called with what is complete; its bytes live until

@@ -136,6 +136,20 @@ TEST(CallId, InEveryForm) {
   EXPECT_EQ(call_id_of("A\r\nCall-ID"), "");
 }
 
+std::size_t number_at(std::string_view bytes, std::size_t at) {
+  return static_cast<std::size_t>(static_cast<unsigned char>(bytes[at]) << 8 | static_cast<unsigned char>(bytes[at + 1]));
+}
+
+// By type.
+std::map<std::size_t, std::string> chunks_of(std::string_view packet) {
+  std::map<std::size_t, std::string> chunks;
+  for (std::size_t at = 6; at < packet.size(); at += number_at(packet, at + 4)) {
+    EXPECT_EQ(number_at(packet, at), 0U);
+    chunks[number_at(packet, at + 2)] = packet.substr(at + 6, number_at(packet, at + 4) - 6);
+  }
+  return chunks;
+}
+
 TEST(Hep, APacketHasTheChunksThatACollectorReads) {
   HepOptions options;
   options.capture_id = 7;
@@ -146,15 +160,8 @@ TEST(Hep, APacketHasTheChunksThatACollectorReads) {
   std::string packet;
   append_hep(entry, options, packet);
   ASSERT_EQ(packet.substr(0, 4), "HEP3");
-  const auto number = [&](std::size_t at) {
-    return static_cast<std::size_t>(static_cast<unsigned char>(packet[at]) << 8 | static_cast<unsigned char>(packet[at + 1]));
-  };
-  EXPECT_EQ(number(4), packet.size());
-  std::map<std::size_t, std::string> chunks;
-  for (std::size_t at = 6; at < packet.size(); at += number(at + 4)) {
-    EXPECT_EQ(number(at), 0U);
-    chunks[number(at + 2)] = packet.substr(at + 6, number(at + 4) - 6);
-  }
+  EXPECT_EQ(number_at(packet, 4), packet.size());
+  auto chunks = chunks_of(packet);
   EXPECT_EQ(chunks[1], "\x02");
   EXPECT_EQ(chunks[2], "\x06");
   EXPECT_EQ(chunks[3], "\xc0" + std::string("\0\2\x0a", 3));
@@ -168,6 +175,29 @@ TEST(Hep, APacketHasTheChunksThatACollectorReads) {
   EXPECT_EQ(chunks[15], message);
   EXPECT_EQ(chunks[17], "c1");
   EXPECT_EQ(chunks.count(19), 0U);
+}
+
+TEST(Hep, PacketsFollowEachOtherAndNameAddressesOfIPv6) {
+  const auto six = *SocketAddress::parse("2001:db8::5", 5070), other = *SocketAddress::parse("2001:db8::6", 5080);
+  HepOptions options;
+  options.node_name = "edge-1";
+  std::string packets;
+  append_hep({.kind = EntryKind::Start, .remote = {}, .local = {}, .bytes = "an engine starts"}, options, packets);
+  EXPECT_TRUE(packets.empty());
+  const std::string message = request("INVITE");
+  for (int i = 0; i < 2; ++i) append_hep({.kind = EntryKind::Sent, .remote = six, .local = other, .bytes = message}, options, packets);
+  const std::size_t first = number_at(packets, 4);
+  ASSERT_EQ(packets.size(), 2 * first);
+  EXPECT_EQ(packets.substr(0, first), packets.substr(first));
+  auto chunks = chunks_of(std::string_view(packets).substr(0, first));
+  EXPECT_EQ(chunks[1], "\x0a");
+  EXPECT_EQ(chunks[2], "\x11");
+  EXPECT_EQ(chunks[5], std::string(reinterpret_cast<const char*>(other.ip.data()), 16));
+  EXPECT_EQ(chunks[6], std::string(reinterpret_cast<const char*>(six.ip.data()), 16));
+  EXPECT_EQ(chunks[7], "\x13\xd8");
+  EXPECT_EQ(chunks[8], "\x13\xce");
+  EXPECT_EQ(chunks[19], "edge-1");
+  EXPECT_EQ(chunks[15], message);
 }
 
 }  // namespace
