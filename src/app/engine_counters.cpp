@@ -39,7 +39,7 @@ constexpr EngineCounterInfo table[] = {
     {"proxy", "retransmissions_absorbed", of_proxy<&Proxy::retransmissions_absorbed>,
      "Requests that had come before, and went no further."},
     {"proxy", "stray_responses", of_proxy<&Proxy::stray_responses>,
-     "Responses whose transaction is not known, that are not for this server, or that lack the Via headers of the caller."},
+     "Responses whose transaction is not known, that are not for this server, or a success without the Via headers of the caller."},
     {"proxy", "transactions_created", of_proxy<&Proxy::transactions_created>, "Transactions that began."},
     {"proxy", "transactions_recovered", of_proxy<&Proxy::transactions_recovered>,
      "Transactions that an engine took over from the one before."},

@@ -48,7 +48,8 @@ class Proxy::Impl {
   void on_request(Frame& frame, Time now);
   void run_request_route(Frame& frame);
   void finish_request_route(RoutingContext& context, bool ran);
-  [[nodiscard]] static bool lacks_vias_of_caller(const Frame& frame);
+  // 16.7 item 3: it has our Via and no other, so it must not be forwarded.
+  [[nodiscard]] static bool has_one_via(const sip::Message& response);
   void on_response(Frame& frame, Time now);
   void on_client_response(Frame& frame, std::size_t branch, Time now);
   void on_cancel_response(Frame& frame, std::size_t branch, Time now);

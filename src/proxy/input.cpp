@@ -115,14 +115,10 @@ void Proxy::Impl::finish_request_route(RoutingContext& context, bool ran) {
   }
 }
 
-// 16.7 item 3: a response that would be left without any Via must not be forwarded, so it is none to a request that was. The requests of
-// our own, CANCEL among them, carry one; and a 100 goes no further anyway.
-bool Proxy::Impl::lacks_vias_of_caller(const Frame& frame) {
-  if (frame.message.status() == 100 || (frame.work.header.switches & transaction::local)) return false;
-  if (frame.message.cseq()->method == sip::Method::Cancel && frame.work.header.method != sip::Method::Cancel) return false;
-  if (frame.message.count(sip::HeaderName::Via) > 1) return false;
+bool Proxy::Impl::has_one_via(const sip::Message& response) {
+  if (response.count(sip::HeaderName::Via) > 1) return false;
   std::size_t values = 0;  // of the one line
-  for ([[maybe_unused]] const auto& value : frame.message.values(sip::HeaderName::Via)) ++values;
+  for ([[maybe_unused]] const auto& value : response.values(sip::HeaderName::Via)) ++values;
   return values < 2;
 }
 
@@ -153,7 +149,11 @@ void Proxy::Impl::on_response(Frame& frame, Time now) {
     }
   }
   const bool sent_as_is = is_ours || (known && was_sent_as(*top, read(frame.work, frame.work.branches[parameter->branch].request)));
-  if (!sent_as_is || (known && lacks_vias_of_caller(frame))) {
+  // 16.7 item 3: without the Via headers of the caller there is no way to him. Of a failure the status can be told (send_best), of a
+  // success nothing that would be of use.
+  const bool leads_nowhere = known && frame.message.status() / 100 == 2 && cseq->method == frame.work.header.method &&
+                             !(frame.work.header.switches & transaction::local) && has_one_via(frame.message);
+  if (!sent_as_is || leads_nowhere) {
     ++counters_.stray_responses;
     return;
   }
@@ -194,9 +194,10 @@ void Proxy::Impl::on_client_response(Frame& frame, std::size_t index, Time now) 
   const std::uint16_t status = frame.message.status();
   const transaction::Row* row = nullptr;
   const bool first_provisional = work.branches[index].state == State::Calling || work.branches[index].state == State::Trying;
-  // A branch was given up, and the search may have gone on to others: its 2xx is the answer to the call as long as there is none, and a stray
-  // response like any other after that (16.7 item 5).
-  const bool late = work.header.method == sip::Method::Invite && status >= 200 && status < 300 && work.branches[index].state == State::Terminated;
+  // A branch was given up, and the search may have gone on to others: its 2xx is the answer to the call as long as there is none, and a
+  // stray response like any other after that (16.7 item 5).
+  const bool late =
+      work.header.method == sip::Method::Invite && status >= 200 && status < 300 && work.branches[index].state == State::Terminated;
   if (late && work.header.status >= 200) return forward_response_stateless(frame);
   if (!late && !client_event(work, index, response_event(status), now, &row)) return;  // a retransmission that the machine absorbs
   observer_->on_branch_response(work.branches[index].destination, status);

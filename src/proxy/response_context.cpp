@@ -7,6 +7,7 @@
 #include "proxy/core.hpp"
 #include "proxy/delivery.hpp"
 #include "proxy/response_count.hpp"
+#include "sip/builder.hpp"
 
 namespace perdure::proxy {
 
@@ -74,7 +75,8 @@ void Proxy::Impl::pass_up(Frame& frame, std::size_t index, Time now) {
 
   if (status < 200) {
     if (branch.cancel_wanted) send_cancel(work, index, now);
-    if (status == 100 || header.status >= 200 || context.drop) return;  // item 5: 100 goes no further
+    // Item 5: 100 goes no further.
+    if (status == 100 || header.status >= 200 || context.drop || has_one_via(frame.message)) return;
   } else if (status >= 300) {
     branch.cancel_wanted = 0;
     std::string_view kept = frame.message.bytes();
@@ -248,6 +250,7 @@ void Proxy::Impl::send_best(Work& work, Time now, RoutingContext& context) {
   Frame& frame = scope.frame;
   if (status == 503) frame.edits.set_status(500, "Server Internal Error");
   if (!frame.message.parse(read(work, branch.response))) return reply(context, 500, "Server Internal Error");
+  if (has_one_via(frame.message)) return reply(context, status, sip::default_reason(status));
   restore_in_response(work, frame.message, frame.edits, *context.outputs);
   for (const auto& value : frame.message.values(sip::HeaderName::Via)) {
     frame.edits.remove_value(value);
