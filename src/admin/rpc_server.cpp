@@ -166,15 +166,16 @@ RpcServer::RpcServer(asio::io_context& context, RpcServerOptions options, Handle
     : state_(std::make_shared<State>(context, std::move(options), std::move(handler))) {}
 
 RpcServer::~RpcServer() {
+  // First: who sees its connection end may start the next server, and finds no trace of this one. Not the file of a server that has taken
+  // the name since.
+  struct stat info {};
+  const auto& path = state_->options.path;
+  if (state_->inode != 0 && lstat(path.c_str(), &info) == 0 && info.st_ino == state_->inode) (void)unlink(path.c_str());
   ErrorCode ignored;
   state_->retry.cancel();
   state_->acceptor.close(ignored);
   const auto connections = state_->connections;
   for (const auto& connection : connections) connection->close();
-  // Not the file of a server that has taken the name since.
-  struct stat info {};
-  const auto& path = state_->options.path;
-  if (state_->inode != 0 && lstat(path.c_str(), &info) == 0 && info.st_ino == state_->inode) (void)unlink(path.c_str());
 }
 
 Result<> RpcServer::start() {

@@ -29,7 +29,7 @@ class RpcServer {
   using Handler = std::function<void(std::string line, std::function<void(std::string)> reply, const std::string& caller)>;
 
   RpcServer(boost::asio::io_context& context, RpcServerOptions options, Handler handler);
-  ~RpcServer();  // closes everything, removes the socket file
+  ~RpcServer();  // removes the socket file, then closes everything
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 

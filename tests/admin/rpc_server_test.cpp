@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
@@ -14,8 +15,10 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "admin/rpc_client.hpp"
 
@@ -116,6 +119,23 @@ TEST_F(RpcServerTest, SocketFileGoesWithTheServer) {
   start(options());
   stop();
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(RpcServerTest, WhoSeesItsConnectionEndFindsNoSocketFile) {
+  start(options());
+  std::vector<std::thread> clients;
+  std::atomic<int> found = 0;
+  for (int i = 0; i < 16; ++i) {
+    auto one = std::make_shared<RpcClient>(client());
+    EXPECT_TRUE(one->call("echo", Json::array()).has_value());
+    clients.emplace_back([this, one, &found] {
+      EXPECT_TRUE(one->wait_closed(10s));
+      if (std::filesystem::exists(path_)) ++found;
+    });
+  }
+  stop();
+  for (auto& one : clients) one.join();
+  EXPECT_EQ(found, 0);
 }
 
 TEST_F(RpcServerTest, SlowClientSendsByteByByteWhileOthersAreServed) {

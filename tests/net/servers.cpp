@@ -209,16 +209,14 @@ void HttpServer::serve(int socket) {
     if (got <= 0) break;
     request.append(bytes, static_cast<std::size_t>(got));
   }
-  if (complete()) {
-    const std::string out = answer_(request);
-    for (std::size_t sent = 0; sent < out.size();) {
-      const auto more = ::send(socket, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
-      if (more <= 0) break;
-      sent += static_cast<std::size_t>(more);
-    }
+  const std::string out = complete() ? answer_(request) : std::string();
+  --open_;  // before the client knows that it may ask for the next
+  for (std::size_t sent = 0; sent < out.size();) {
+    const auto more = ::send(socket, out.data() + sent, out.size() - sent, MSG_NOSIGNAL);
+    if (more <= 0) break;
+    sent += static_cast<std::size_t>(more);
   }
   ::close(socket);
-  --open_;
 }
 
 std::string HttpServer::response(int status, const std::string& body, const std::string& headers) {
