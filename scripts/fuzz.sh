@@ -85,13 +85,15 @@ fuzz_summary() {
     END { show() }'
 }
 
-# The committed corpus becomes the smallest set of inputs with the same coverage, those found since included.
+# The committed corpus becomes a small set of inputs that reach every branch that it and those found since have reached. Inputs with a name, not
+# the fuzzer's hash, were put there by hand, and stay.
 fuzz_merge() {
-  local name merged
+  local name merged hash='[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*'
   for name in "$@"; do
     merged="$(mktemp -d)"
     mkdir -p "build/fuzz/work/$name"
-    "build/fuzz/fuzz_$name" -merge=1 -timeout=60 "$merged" "fuzz/corpus/$name" "build/fuzz/work/$name" 2>/dev/null
+    find "fuzz/corpus/$name" -type f ! -name "$hash" -exec cp -t "$merged" {} +
+    "build/fuzz/fuzz_$name" -set_cover_merge=1 -use_counters=0 -timeout=60 "$merged" "fuzz/corpus/$name" "build/fuzz/work/$name" 2>/dev/null
     echo "$name: $(find "fuzz/corpus/$name" -type f | wc -l) inputs before, $(find "$merged" -type f | wc -l) now"
     rm -rf "fuzz/corpus/$name"
     cp -r "$merged" "fuzz/corpus/$name"

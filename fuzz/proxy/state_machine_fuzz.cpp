@@ -86,6 +86,7 @@ class Player {
   struct Call {
     std::size_t serial = 0;
     std::string invite_branch;
+    std::string_view extra;  // headers; a request that comes again has the same
   };
 
   void prepare_step(char c) {
@@ -128,14 +129,14 @@ class Player {
   void request(const std::string& method, std::uint8_t how) {
     const std::size_t index = how % calls;
     Call& call = calls_[index];
-    if (!(how & 16) || call.serial == 0) ++call.serial;
+    if (!(how & 16) || call.serial == 0) {
+      ++call.serial;
+      call.extra = how & 32 ? "Max-Breadth: 2\r\n" : how & 64 ? "X-Long: 0123456789012345678901234567890123456789\r\nTimestamp: 5\r\n" : "";
+    }
     const std::string branch = "z9hG4bK" + method + std::to_string(index) + "." + std::to_string(call.serial);
     if (method == "INVITE") call.invite_branch = branch;
     world_.judge().on_request_in(method, branch, world_.clock());
-    const std::string_view extra = how & 32   ? "Max-Breadth: 2\r\n"
-                                   : how & 64 ? "X-Long: 0123456789012345678901234567890123456789\r\nTimestamp: 5\r\n"
-                                              : "";
-    last_ = text(method, index, branch, extra);
+    last_ = text(method, index, branch, call.extra);
     world_.receive(last_, caller(index), how & 8 ? 1 : 0);
   }
 
