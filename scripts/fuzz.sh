@@ -43,6 +43,7 @@ fuzz_one() {
   trap 'kill $process 2>/dev/null' TERM
   until fuzz_is_done $process "$minutes"; do sleep 5; done
   kill -INT $process 2>/dev/null || true  # it ends as if its time were over
+  wait $process || status=$?
   while kill -0 $process 2>/dev/null; do  # a signal ends a wait, but not the process at once
     status=0
     wait $process || status=$?
