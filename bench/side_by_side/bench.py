@@ -72,7 +72,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binaries", type=pathlib.Path, default=ROOT / "build/bench", help="folder of perdure and the generator")
     parser.add_argument("--out", type=pathlib.Path, default=None, help="results as JSON; default: results.json in that folder")
-    parser.add_argument("--quick", action="store_true", help="one short round, about five minutes: to work with, not to publish")
+    parser.add_argument("--quick", action="store_true", help="one short round: to work with, not to publish")
     parser.add_argument("--rounds", type=int, default=None, help="how often each server has its turn; default 3, quick 1")
     parser.add_argument("--warmup", type=float, default=None, help="seconds before each measurement, instead of what each server needs to be steady")
     parser.add_argument("--only", action="append", choices=MEASURES, help="this measure alone; may be repeated")

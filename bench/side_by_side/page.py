@@ -20,7 +20,7 @@ LIMITS = {
     "tls_kemi": CONNECTIONS,
     "ring_p99": "Edge and engine share one core here, so a message waits until the one is done with its batch before the other runs.",
     "floor": "Beside the kernel's part a call costs its parsing, the script, and the records of two transactions that stay for 32 seconds (the parts alone are below).",
-    "persist_cpu": "Each change of a transaction is a commit to the store, with the messages that it needs.",
+    "persist_cpu": "The records lie in a file in memory, not in memory of the process; beside that both do the same.",
     "persist_p99": "Each change of a transaction is committed before the message that it justifies is sent.",
     "state": "An INVITE transaction keeps the request as received and as sent, and the last response.",
     "attach_100k": "Each record is read, and its timers and indexes are rebuilt.",

@@ -314,11 +314,8 @@ class Proxy::Impl {
   [[nodiscard]] std::size_t count_unanswered(std::uint32_t index) const;
 
   // ---- routes.cpp; only with persist = "routes" ----
-  enum class Recovery : std::uint8_t {
-    None,
-    Revived,
-    Done
-  };  // of a response: forward it statelessly, frame.work is its transaction, all is done
+  // Of a response: forward it statelessly, frame.work is its transaction, all is done.
+  enum class Recovery : std::uint8_t { None, Revived, Done };
   [[nodiscard]] Recovery recover_response(const transaction::BranchParameter& name, Frame& frame, Time now);
   // A transaction from the recovered routes of `key`, committed. `like`: any message of that transaction.
   [[nodiscard]] bool revive(std::uint64_t key, const sip::Message& like, Work& work, Time now, Outputs& outputs);
@@ -374,11 +371,6 @@ class Proxy::Impl {
   boost::unordered_flat_map<std::uint64_t, store::RecordId> revived_, route_ids_;
   transaction::TimerWheel route_wheel_{Time{}};
   std::vector<std::uint32_t> socket_keys_;
-  struct Wait {
-    std::unique_ptr<Frame> frame;
-    Time deadline;
-    std::uint32_t nonce = 0;  // of its transaction
-  };
   boost::unordered_flat_map<std::uint64_t, Wait> waits_;
   boost::unordered_flat_map<std::uint32_t, std::uint64_t> waiting_records_;
   std::set<std::pair<Time, std::uint64_t>> wait_deadlines_;

@@ -1,6 +1,9 @@
 #pragma once
+#include <cstdint>
+#include <memory>
 #include <string>
 
+#include "base/time.hpp"
 #include "proxy/proxy.hpp"
 #include "proxy/routing_context.hpp"
 #include "proxy/work.hpp"
@@ -23,6 +26,13 @@ struct Frame {
   std::string scratch;
   std::string kept;     // the message of a run that waits: what it was received into is needed for others
   std::string applied;  // the message with changes that the script has applied
+};
+
+// A run that waits.
+struct Wait {
+  std::unique_ptr<Frame> frame;
+  Time deadline;
+  std::uint32_t nonce = 0;  // of its transaction
 };
 
 }  // namespace perdure::proxy
