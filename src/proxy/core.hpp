@@ -319,8 +319,9 @@ class Proxy::Impl {
   [[nodiscard]] Recovery recover_response(const transaction::BranchParameter& name, Frame& frame, Time now);
   // A transaction from the recovered routes of `key`, committed. `like`: any message of that transaction.
   [[nodiscard]] bool revive(std::uint64_t key, const sip::Message& like, Work& work, Time now, Outputs& outputs);
-  // The INVITE of recovered routes again: context.work gets their branches. False: no room.
+  // The INVITE of recovered routes again, if can_resume(): context.work gets their branches. False: no room.
   [[nodiscard]] bool resume_routes(RoutingContext& context);
+  [[nodiscard]] bool can_resume(const Work& work) const;
   [[nodiscard]] bool has_recovered(std::uint64_t key, bool open) const;  // open: one without final response
   [[nodiscard]] std::optional<store::RecordId> revived_id(const transaction::BranchParameter& name) const;
   [[nodiscard]] const transaction::RouteHeader& recovered_route(store::RecordId id) const;
@@ -328,6 +329,7 @@ class Proxy::Impl {
   [[nodiscard]] bool write_route(Work& work, std::size_t index, transaction::State state, Outputs& outputs);
   void write_invite(const transaction::RouteHeader& route, std::string_view text, const sip::Message& like, std::string& out) const;
   void take_routes(Work& work, Time now);
+  void part_with_recovered(std::uint64_t key);
   void forget_recovered(store::RecordId id, const transaction::RouteHeader& route);
   void erase_route(const Work& work, std::size_t index);
   void erase_routes(const Work& work);
@@ -364,11 +366,10 @@ class Proxy::Impl {
   locate::Reach reach_;                                 // what sockets of ours can send to
   boost::unordered_flat_set<std::uint64_t> searching_;  // branches for which a search is open, by nonce and index
   mutable std::string text_, lines_;                    // for a moment, between two calls of one function: they keep their capacity
-  // persist = "routes": what an engine before left and nobody has asked for yet, by ServerKey, and the key by record and nonce of the
-  // branch parameter; the transactions that were made of such routes; the route of each branch of ours.
+  // persist = "routes": what an engine before left and nobody has asked for yet, by ServerKey, and by record and nonce of the branch
+  // parameter; the transactions that were made of such routes; the route of each branch of ours.
   std::unordered_multimap<std::uint64_t, store::RecordId> recovered_;
-  boost::unordered_flat_map<std::uint64_t, std::uint64_t> recovered_names_;
-  boost::unordered_flat_map<std::uint64_t, store::RecordId> revived_, route_ids_;
+  boost::unordered_flat_map<std::uint64_t, store::RecordId> recovered_names_, revived_, route_ids_;
   transaction::TimerWheel route_wheel_{Time{}};
   std::vector<std::uint32_t> socket_keys_;
   boost::unordered_flat_map<std::uint64_t, Wait> waits_;

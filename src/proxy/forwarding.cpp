@@ -237,7 +237,7 @@ int Proxy::Impl::relay(RoutingContext& context) {
   const std::uint8_t before = work.header.branch_count;
   const store::BlobRef context_before = work.header.context, targets_before = work.header.targets;
   const auto asked = context.more_targets.size() + 1;
-  if (before == 0 && routes_ && has_recovered(work.header.key, true)) {
+  if (before == 0 && routes_ && can_resume(work)) {
     if (!resume_routes(context)) return give_up_relay(context, created);
   } else if (asked == 1) {
     if (const auto breadth = share_breadth(request, 1)) (void)add_branch(context, context.target, *breadth);

@@ -42,8 +42,8 @@ void Proxy::Impl::attach_routes(Time now) {
   route_wheel_ = transaction::TimerWheel(now);
   for (std::uint32_t index = worker_; index < routes_->partition_count(); index += worker_count_)
     routes_->partition(index).for_each<RouteHeader>([&](store::RecordId id, const RouteHeader& route) {
-      recovered_.emplace(route.key, id);
-      recovered_names_[parameter_key(route.record, route.nonce, route.branch)] = route.key;
+      if (route.key != RouteHeader::no_key) recovered_.emplace(route.key, id);
+      recovered_names_[parameter_key(route.record, route.nonce, route.branch)] = id;
       route_wheel_.schedule(id.value, route.expire_at);
       ++counters_.transactions_recovered;
     });
@@ -71,6 +71,19 @@ void Proxy::Impl::forget_recovered(store::RecordId id, const RouteHeader& route)
   route_wheel_.cancel(id.value);
 }
 
+// An INVITE came again after its final response: the routes of its earlier transaction still answer for their branches, but
+// are none of the new one.
+void Proxy::Impl::part_with_recovered(std::uint64_t key) {
+  const auto [begin, end] = recovered_.equal_range(key);
+  for (auto at = begin; at != end; ++at) {
+    auto& partition = routes_->partition(*routes_->partition_of(at->second));
+    RouteHeader route = partition.get<RouteHeader>(at->second);
+    route.key = RouteHeader::no_key;
+    partition.commit(at->second, route);
+  }
+  recovered_.erase(begin, end);
+}
+
 bool Proxy::Impl::write_route(Work& work, std::size_t index, State state, Outputs& outputs) {
   auto& partition = routes_->partition(work.partition);
   const Branch& branch = work.branches[index];
@@ -82,6 +95,7 @@ bool Proxy::Impl::write_route(Work& work, std::size_t index, State state, Output
   text += "\r\n";
   for (const auto& field : sent.headers())
     if (field.name == sip::HeaderName::To || field.name == sip::HeaderName::Route) text += sent.line(field);
+  part_with_recovered(work.header.key);
   RouteHeader route;
   route.key = work.header.key;
   route.expire_at = branch.expire_at == never ? never : branch.expire_at + options_.timer_c;
@@ -170,16 +184,25 @@ bool Proxy::Impl::has_recovered(std::uint64_t key, bool open) const {
   return std::any_of(begin, end, [&](const auto& entry) { return !open || recovered_route(entry.second).state != State::Completed; });
 }
 
+// A message with another Call-ID may lie in another partition, and has the key in common by mistake or malice: its routes are not ours.
+bool Proxy::Impl::can_resume(const Work& work) const {
+  const auto [begin, end] = recovered_.equal_range(work.header.key);
+  return std::any_of(begin, end, [&](const auto& entry) {
+    return routes_->partition_of(entry.second) == work.partition && recovered_route(entry.second).state != State::Completed;
+  });
+}
+
 std::optional<store::RecordId> Proxy::Impl::revived_id(const transaction::BranchParameter& name) const {
   const auto found = revived_.find(parameter_key(name.record, name.nonce, name.branch));
   return found == revived_.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Moves the recovered routes of work.header.key to `work`, each branch to its old place; what has no route there is over.
+// Moves the recovered routes of work.header.key in its partition to `work`, each branch to its old place; what has no route there is over.
 void Proxy::Impl::take_routes(Work& work, Time now) {
   std::vector<store::RecordId> ids;
   const auto [begin, end] = recovered_.equal_range(work.header.key);
-  for (auto at = begin; at != end; ++at) ids.push_back(at->second);
+  for (auto at = begin; at != end; ++at)
+    if (routes_->partition_of(at->second) == work.partition) ids.push_back(at->second);
   for (const auto id : ids) {
     const RouteHeader route = routes_->partition(work.partition).get<RouteHeader>(id);
     forget_recovered(id, route);
@@ -305,12 +328,9 @@ bool Proxy::Impl::resume_routes(RoutingContext& context) {
 }
 
 Proxy::Impl::Recovery Proxy::Impl::recover_response(const transaction::BranchParameter& name, Frame& frame, Time now) {
-  const auto key = recovered_names_.find(parameter_key(name.record, name.nonce, name.branch));
+  const auto found = recovered_names_.find(parameter_key(name.record, name.nonce, name.branch));
   const sip::Message& response = frame.message;
-  if (key == recovered_names_.end() || response.cseq()->method != sip::Method::Invite) return Recovery::None;
-  const auto [begin, end] = recovered_.equal_range(key->second);
-  const auto found = std::find_if(begin, end, [&](const auto& entry) { return recovered_route(entry.second).branch == name.branch; });
-  if (found == end) return Recovery::None;
+  if (found == recovered_names_.end() || response.cseq()->method != sip::Method::Invite) return Recovery::None;
   RouteHeader route = recovered_route(found->second);
   auto& partition = routes_->partition(*routes_->partition_of(found->second));
   // A CANCEL waits for this provisional, or may not have left: sent again it is a retransmission.

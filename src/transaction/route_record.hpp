@@ -17,7 +17,9 @@ struct RouteHeader {
   static constexpr std::uint16_t layout = 2;
   using Previous = RouteLayout1;
 
-  std::uint64_t key = 0;                          // ServerKey of the INVITE: ACK and CANCEL have the same
+  static constexpr std::uint64_t no_key = 0;  // of a route whose INVITE has begun another transaction since
+
+  std::uint64_t key = no_key;                     // ServerKey of the INVITE: ACK and CANCEL have the same
   Time expire_at = never;                         // erased then if nobody asked for it
   SocketAddress destination;                      // of the branch
   SocketAddress source;                           // where the INVITE came from

@@ -65,13 +65,16 @@ class ProxyTest : public testing::Test, public RouteRunner {
   std::vector<Sent> start() {
     proxy.reset();
     store.reset();
+    transactions.reset();
     store::Options store_options;
     store_options.partitions = 2;
     store_options.extent_bytes = 16 * 1024;
     store_options.kinds = store_kinds();
     store_options.monotonic_us = now.time_since_epoch().count();
     store = std::move(*store::Store::attach_memory(reinterpret_cast<char*>(memory.data()), memory.size() * 8, store_options));
-    proxy = std::make_unique<Proxy>(options, *store, 0, 1, *this, Random(++starts));
+    if (persist == Persist::Routes) transactions = std::move(*store::Store::open(store_options));
+    const Stores stores(transactions ? *transactions : *store, transactions ? store.get() : nullptr);
+    proxy = std::make_unique<Proxy>(options, stores, 0, 1, *this, Random(++starts));
     proxy->attach(now, outputs);
     return collect();
   }
@@ -193,13 +196,14 @@ class ProxyTest : public testing::Test, public RouteRunner {
   }
 
   ProxyOptions options;
+  Persist persist = Persist::Full;  // or Routes
   std::function<void(RoutingContext&)> on_request, on_failure, on_branch, on_reply;
   std::function<void(RoutingContext&, bool timed_out)> on_resume;
   int abandoned = 0;
   bool script_fails = false;
   Time now{Duration(1'000'000'000)};
   std::vector<std::uint64_t> memory = std::vector<std::uint64_t>(512 * 1024);
-  std::unique_ptr<store::Store> store;
+  std::unique_ptr<store::Store> store, transactions;  // transactions: of this process only, with Persist::Routes
   std::unique_ptr<Proxy> proxy;
   Outputs outputs;
   std::uint64_t starts = 0;
