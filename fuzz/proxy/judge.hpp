@@ -34,8 +34,8 @@ class Judge {
   // `branch` of the caller's top Via. Late duplicates, after which the transaction may be forgotten (Timer I), begin anew.
   void on_request_in(const std::string& method, const std::string& branch, Time now) {
     Incoming& incoming = incoming_[{method, branch}];
-    if (incoming.finals.empty() || now - incoming.final_at < forgotten_after) return;
-    incoming = {};
+    if (!incoming.finals.empty() && now - incoming.final_at >= forgotten_after) incoming = {};
+    incoming.arrived_at = now;
   }
 
   void on_sent(const proxy::Send& send, Time now) {
@@ -51,10 +51,10 @@ class Judge {
   [[nodiscard]] const std::vector<Forwarded>& forwarded() const { return forwarded_; }
 
  private:
-  static constexpr Duration forgotten_after = 5s;  // T4
+  static constexpr Duration forgotten_after = 5s, unanswered_after = 32s;  // T4, 64*T1
   struct Incoming {
     std::set<std::uint16_t> finals;
-    Time final_at{};
+    Time arrived_at{}, final_at{};
     std::map<std::string, std::string> branch_by_destination;  // of the INVITE as forwarded
   };
 
@@ -88,6 +88,8 @@ class Judge {
     if (status == 503 || message_.cseq()->method == sip::Method::Cancel) return;
     // Once the transaction is forgotten (Timer I, at the earliest), its responses are strays, which are forwarded (16.11).
     if (!incoming->finals.empty() && now - incoming->final_at >= forgotten_after) return;
+    // The same after Timer F, which ends in silence (RFC 4320 4.2).
+    if (incoming->finals.empty() && message_.cseq()->method != sip::Method::Invite && now - incoming->arrived_at >= unanswered_after) return;
     // Completed repeats a failure until its ACK comes, whatever else has gone past it (17.2.1).
     if (incoming->finals.contains(status)) return;
     const bool invite = message_.cseq()->method == sip::Method::Invite, success = status < 300;
