@@ -31,10 +31,13 @@ class Judge {
   explicit Judge(bool strict) : strict_(strict) {}
   void relax() { strict_ = false; }
 
-  // `branch` of the caller's top Via. Late duplicates, after which the transaction may be forgotten (Timer I), begin anew.
+  // `branch` of the caller's top Via. A late duplicate, for which the transaction may be forgotten (Timer I), may begin another one.
   void on_request_in(const std::string& method, const std::string& branch, Time now) {
     Incoming& incoming = incoming_[{method, branch}];
-    if (!incoming.finals.empty() && now - incoming.final_at >= forgotten_after) incoming = {};
+    if (!incoming.finals.empty() && now - incoming.final_at >= forgotten_after) {
+      incoming = {};
+      incoming.may_be_another = true;
+    }
     incoming.arrived_at = now;
   }
 
@@ -53,6 +56,7 @@ class Judge {
  private:
   static constexpr Duration forgotten_after = 5s, unanswered_after = 32s;  // T4, 64*T1
   struct Incoming {
+    bool may_be_another = false;
     std::set<std::uint16_t> finals;
     Time arrived_at{}, final_at{};
     std::map<std::string, std::string> branch_by_destination;  // of the INVITE as forwarded
@@ -88,6 +92,8 @@ class Judge {
     if (status == 503 || message_.cseq()->method == sip::Method::Cancel) return;
     // Once the transaction is forgotten (Timer I, at the earliest), its responses are strays, which are forwarded (16.11).
     if (!incoming->finals.empty() && now - incoming->final_at >= forgotten_after) return;
+    // Or of the one before this.
+    if (incoming->may_be_another) return;
     // The same after Timer F, which ends in silence (RFC 4320 4.2).
     if (incoming->finals.empty() && message_.cseq()->method != sip::Method::Invite && now - incoming->arrived_at >= unanswered_after) return;
     // Completed repeats a failure until its ACK comes, whatever else has gone past it (17.2.1).
