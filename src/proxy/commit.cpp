@@ -115,7 +115,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
   if (account_is_due(work)) unsaved_line = make_account_line(work, outputs);
   header.pending |= work.emit;
   if (routes_ && !update_routes(work, outputs)) {
-    if (!work.created) abandon_written(work, false);
+    if (!work.created) give_back(work);
     return false;
   }
   shed(work);
@@ -126,7 +126,7 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
   } else if (header.branch_count > 1) {
     header.branches = write(work, {reinterpret_cast<const char*>(work.branches.data()), header.branch_count * sizeof(Branch)});
     if (!header.branches) {
-      if (!work.created) abandon_written(work, false);
+      if (!work.created) give_back(work);
       return false;
     }
   }
@@ -146,6 +146,14 @@ bool Proxy::Impl::commit(Work& work, Outputs& outputs, const sip::Message* reque
   if (!unsaved_line.empty()) outputs.account(outputs.copy(unsaved_line));
   work.emit = 0;
   return true;
+}
+
+// A commit has found no room: what it has written, and the routes of branches that the record in the store does not have.
+void Proxy::Impl::give_back(Work& work) {
+  abandon_written(work, false);
+  if (!routes_) return;
+  for (std::size_t i = store_.partition(work.partition).get<TransactionHeader>(work.id).branch_count; i < work.header.branch_count; ++i)
+    erase_route(work, i);
 }
 
 void Proxy::Impl::erase(Work& work) {

@@ -290,6 +290,7 @@ class Proxy::Impl {
   bool commit(Work& work, Outputs& outputs, const sip::Message* request = nullptr);
   // Gives back the blobs of this step that the committed header does not refer to; all of them if nothing was committed.
   void abandon_written(Work& work, bool committed);
+  void give_back(Work& work);
   // Ends a transaction: nothing is left of it. What was written for it since the last commit has been abandoned.
   void erase(Work& work);
   // Takes back what a transaction that was never committed had taken.

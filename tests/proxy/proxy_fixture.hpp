@@ -72,6 +72,7 @@ class ProxyTest : public testing::Test, public RouteRunner {
     store_options.kinds = store_kinds();
     store_options.monotonic_us = now.time_since_epoch().count();
     store = std::move(*store::Store::attach_memory(reinterpret_cast<char*>(memory.data()), memory.size() * 8, store_options));
+    store_options.max_bytes = transactions_bytes;
     if (persist == Persist::Routes) transactions = std::move(*store::Store::open(store_options));
     const Stores stores(transactions ? *transactions : *store, transactions ? store.get() : nullptr);
     proxy = std::make_unique<Proxy>(options, stores, 0, 1, *this, Random(++starts));
@@ -197,6 +198,7 @@ class ProxyTest : public testing::Test, public RouteRunner {
 
   ProxyOptions options;
   Persist persist = Persist::Full;  // or Routes
+  std::uint64_t transactions_bytes = 4 << 20;
   std::function<void(RoutingContext&)> on_request, on_failure, on_branch, on_reply;
   std::function<void(RoutingContext&, bool timed_out)> on_resume;
   int abandoned = 0;

@@ -1,4 +1,4 @@
-// persist = "routes": what the next process makes of the routes of INVITEs that have a branch parameter in common.
+// persist = "routes": routes of INVITEs that have a branch parameter in common, and of branches that found no room.
 #include "proxy/proxy_fixture.hpp"
 
 namespace perdure::proxy {
@@ -7,11 +7,23 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 
-class RoutesOfOneBranch : public ProxyTest {
+class RoutesTest : public ProxyTest {
  protected:
   static constexpr auto uri = "sip:bob@127.0.0.1:7001";
-  RoutesOfOneBranch() { persist = Persist::Routes; }
+  RoutesTest() { persist = Persist::Routes; }
 
+  [[nodiscard]] std::uint64_t routes_left() const {
+    return store->partition(0).record_count(store::Kind::Route) + store->partition(1).record_count(store::Kind::Route);
+  }
+  void expect_nothing_is_left() {
+    (void)pass(options.timer_c + 64 * options.t1 + 64 * options.t1 + 1s);
+    EXPECT_EQ(proxy->open_transactions(), 0U);
+    EXPECT_EQ(routes_left(), 0U);
+  }
+};
+
+class RoutesOfOneBranch : public RoutesTest {
+ protected:
   Sent send_invite() { return to_port(receive(request("INVITE", uri), 6000), 7001); }
   // An INVITE that has failed; its routes are all that is left of it.
   Sent failed_before_a_death() {
@@ -20,14 +32,6 @@ class RoutesOfOneBranch : public ProxyTest {
     (void)receive(request("ACK", uri), 6000);
     start();
     return invite;
-  }
-  [[nodiscard]] std::uint64_t routes_left() const {
-    return store->partition(0).record_count(store::Kind::Route) + store->partition(1).record_count(store::Kind::Route);
-  }
-  void expect_nothing_is_left() {
-    (void)pass(options.timer_c + 64 * options.t1 + 64 * options.t1 + 1s);
-    EXPECT_EQ(proxy->open_transactions(), 0U);
-    EXPECT_EQ(routes_left(), 0U);
   }
 };
 
@@ -88,6 +92,28 @@ TEST_F(RoutesOfOneBranch, OfAnotherCallAreNotTaken) {
   const auto second = to_port(receive(of_call("INVITE", other), 6000), 7001);
   EXPECT_NE(second.header("Via"), first.header("Via"));
   EXPECT_THAT(lines_of(receive(response(second, 200), 7001)), ElementsAre("6000 SIP/2.0 200 Whatever"));
+  expect_nothing_is_left();
+}
+
+// The next target finds no room for its transaction, in the memory of the process, but for its route, in the file.
+TEST_F(RoutesTest, OfABranchThatFindsNoRoomDoNotStay) {
+  transactions_bytes = 256 * 1024;
+  on_request = [](RoutingContext& context) {
+    context.armed.failure = "next";
+    context.relay();
+  };
+  on_failure = [](RoutingContext& context) {
+    context.target.uri = "sip:bob@127.0.0.1:7002";
+    context.relay();
+  };
+  std::vector<Sent> invites;
+  for (int i = 0; proxy == nullptr || proxy->counters().store_full == 0; ++i)
+    for (const auto& sent : receive(request("INVITE", uri, {}, "z9hG4bKcaller" + std::to_string(i)), 6000))
+      if (sent.to.port == 7001) invites.push_back(sent);
+  ASSERT_GT(invites.size(), 2U);
+  const auto full = proxy->counters().store_full;
+  for (const auto& invite : invites) (void)receive(response(invite, 486), 7001);
+  EXPECT_GT(proxy->counters().store_full, full);
   expect_nothing_is_left();
 }
 
