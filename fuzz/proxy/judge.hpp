@@ -34,7 +34,8 @@ class Judge {
   // `branch` of the caller's top Via. A late duplicate, for which the transaction may be forgotten (Timer I), may begin another one.
   void on_request_in(const std::string& method, const std::string& branch, Time now) {
     Incoming& incoming = incoming_[{method, branch}];
-    if (!incoming.finals.empty() && now - incoming.final_at >= forgotten_after) {
+    const bool ended_in_silence = method != "INVITE" && incoming.arrived_at != Time{} && now - incoming.arrived_at >= unanswered_after;
+    if (incoming.finals.empty() ? ended_in_silence : now - incoming.final_at >= forgotten_after) {
       incoming = {};
       incoming.may_be_another = true;
     }
@@ -95,7 +96,8 @@ class Judge {
     // Or of the one before this.
     if (incoming->may_be_another) return;
     // The same after Timer F, which ends in silence (RFC 4320 4.2).
-    if (incoming->finals.empty() && message_.cseq()->method != sip::Method::Invite && now - incoming->arrived_at >= unanswered_after) return;
+    if (incoming->finals.empty() && message_.cseq()->method != sip::Method::Invite && now - incoming->arrived_at >= unanswered_after)
+      return;
     // Completed repeats a failure until its ACK comes, whatever else has gone past it (17.2.1).
     if (incoming->finals.contains(status)) return;
     const bool invite = message_.cseq()->method == sip::Method::Invite, success = status < 300;
