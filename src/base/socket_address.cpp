@@ -4,8 +4,9 @@
 #include <netinet/in.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <algorithm>
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "base/assert.hpp"
@@ -99,10 +100,25 @@ bool SocketAddress::is_unicast() const {
   return false;
 }
 
+void SocketAddress::append_ip_text(std::string& out) const {
+  if (family == Family::IPv4) {  // by hand: inet_ntop() would go through printf, for each message
+    char digits[16];
+    char* at = digits;
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i > 0) *at++ = '.';
+      at = std::to_chars(at, digits + sizeof digits, unsigned{ip[i]}).ptr;
+    }
+    out.append(digits, at);
+  } else if (family == Family::IPv6) {
+    char text[INET6_ADDRSTRLEN] = "";
+    out += inet_ntop(AF_INET6, ip.data(), text, sizeof text);
+  }
+}
+
 std::string SocketAddress::ip_text() const {
-  char buffer[INET6_ADDRSTRLEN] = "";
-  if (family != Family::None) inet_ntop(family == Family::IPv4 ? AF_INET : AF_INET6, ip.data(), buffer, sizeof buffer);
-  return buffer;
+  std::string text;
+  append_ip_text(text);
+  return text;
 }
 
 std::string SocketAddress::host_text() const {

@@ -31,6 +31,7 @@ struct SocketAddress {
   [[nodiscard]] bool same_ip(const SocketAddress& other) const { return family == other.family && ip == other.ip; }
   // One host: neither unspecified, nor multicast, nor the broadcast address.
   [[nodiscard]] bool is_unicast() const;
+  void append_ip_text(std::string& out) const;  // appends nothing without a family
   [[nodiscard]] std::string ip_text() const;    // "192.0.2.1", "2001:db8::1"
   [[nodiscard]] std::string host_text() const;  // as in a URI or Via: IPv6 in brackets
   [[nodiscard]] std::string text() const;       // "192.0.2.1:5060", "[2001:db8::1]:5060"

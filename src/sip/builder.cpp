@@ -1,7 +1,5 @@
 #include "sip/builder.hpp"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 
 #include "base/case.hpp"
@@ -14,13 +12,6 @@ namespace {
 void append_number(std::string& out, std::size_t number) {
   char digits[20];
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-}
-
-// Without the string of SocketAddress::ip_text(), which an IPv6 address is too long to be kept in without the heap.
-void append_ip(std::string& out, const SocketAddress& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (address.family != Family::None) inet_ntop(address.family == Family::IPv4 ? AF_INET : AF_INET6, address.ip.data(), text, sizeof text);
-  out += text;
 }
 
 // A header line as it came, ended by a CRLF whatever ended it.
@@ -158,7 +149,7 @@ void via_with_received(const Via& via, const SocketAddress& source, std::string&
   if (rport && !rport_written) write_rport();
   if (received) {
     out += ";received=";
-    append_ip(out, source);
+    source.append_ip_text(out);
   }
 }
 

@@ -15,6 +15,18 @@ TEST(SocketAddress, ParsesNumericAddressesAndNothingElse) {
   EXPECT_FALSE(SocketAddress::parse(std::string_view("::1\0", 4), 1)) << "a zero byte ends no text";
 }
 
+TEST(SocketAddress, WritesEachNumberAsItIsRead) {
+  for (int number = 0; number < 256; ++number) {
+    const std::string digits = std::to_string(number);
+    for (const std::string& text : {digits + ".0.10.255", "255." + digits + ".1.0", "9.99." + digits + ".100", "0.0.0." + digits}) {
+      const auto address = SocketAddress::parse(text, 5060);
+      ASSERT_TRUE(address) << text;
+      EXPECT_EQ(address->ip_text(), text);
+    }
+  }
+  EXPECT_EQ(SocketAddress{}.ip_text(), "");
+}
+
 TEST(SocketAddress, SurvivesTheNativeForm) {
   for (const char* ip : {"127.0.0.1", "::1"}) {
     const auto address = *SocketAddress::parse(ip, 5080);
