@@ -33,6 +33,7 @@ def steps():
 def normal(line):
     """Without what differs from run to run: numbers with their units, paths, the width of columns."""
     line = re.sub(r"/\S+", "PATH", line)
+    line = re.sub(r", \d+ messages done again", "", line)  # if the engine was killed in the midst of some
     line = re.sub(r"\d[\d.,:]*( (us|ms|s|min|h|KiB|MiB|GiB|B)\b)*", "N", line)
     return re.sub(r"\s+", " ", line).strip()
 
