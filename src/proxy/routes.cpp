@@ -71,8 +71,8 @@ void Proxy::Impl::forget_recovered(store::RecordId id, const RouteHeader& route)
   route_wheel_.cancel(id.value);
 }
 
-// An INVITE came again after its final response: the routes of its earlier transaction still answer for their branches, but
-// are none of the new one.
+// An INVITE came again after its final response, or another call uses its branch: the old routes still answer for their branches,
+// but are none of the new transaction.
 void Proxy::Impl::part_with_recovered(std::uint64_t key) {
   const auto [begin, end] = recovered_.equal_range(key);
   for (auto at = begin; at != end; ++at) {
